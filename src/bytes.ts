@@ -1,0 +1,92 @@
+/** Byte strings: the few operations on `Uint8Array` that every format needs. Pure. */
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+export const EMPTY: Uint8Array = new Uint8Array(0);
+
+const encoder = new TextEncoder();
+const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+export function utf8(text: string): Bytes {
+  return encoder.encode(text);
+}
+
+/** Decodes UTF-8; ill-formed sequences become U+FFFD, as Fossil shows them. A BOM is kept. */
+export function text(bytes: Uint8Array): string {
+  return lossyDecoder.decode(bytes);
+}
+
+/** Decodes UTF-8, or `undefined` when `bytes` is not well-formed UTF-8. */
+export function strictText(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Decodes each byte to the code point of the same number: for grammar that is ASCII by definition. */
+export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1");
+}
+
+export function concat(parts: readonly Uint8Array[]): Bytes {
+  let total = 0;
+  for (const part of parts) total += part.length;
+  const joined = new Uint8Array(total);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** Order by unsigned bytes, shorter first on a tie: the order of F cards and of `memcmp`. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b);
+}
+
+/**
+ * Order of the UTF-8 encodings of two strings without encoding them. UTF-16 code units sort like
+ * UTF-8 bytes except that surrogates (U+10000 and above) sort below U+E000..U+FFFF.
+ */
+export function compareUtf8(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    let x = a.charCodeAt(i);
+    let y = b.charCodeAt(i);
+    if (x === y) continue;
+    if (x >= 0xd800 && y >= 0xd800) {
+      x += x >= 0xe000 ? -0x800 : 0x2000;
+      y += y >= 0xe000 ? -0x800 : 0x2000;
+    }
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+
+export function toHex(bytes: Uint8Array): string {
+  let hex = "";
+  for (const byte of bytes) hex += HEX[byte];
+  return hex;
+}
+
+/** Reads an unsigned 32-bit big-endian number at `offset`; the caller has checked the length. */
+export function readU32BE(bytes: Uint8Array, offset = 0): number {
+  return (
+    ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>>
+    0
+  );
+}
+
+export function u32BE(value: number): Bytes {
+  return Uint8Array.of((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}

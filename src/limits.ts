@@ -1,0 +1,48 @@
+/**
+ * Every bound on what a peer or a file can make us do, in one place. Each is checked before memory is
+ * allocated for the thing it bounds; each has a test at the limit and one past it.
+ *
+ * Units are last in the name: `_BYTES`, `_COUNT`, `_DEPTH`, `_MS`.
+ */
+
+/** Largest artifact, expanded. Fossil itself stops at SQLite's 1 GB blob limit less some slack. */
+export const ARTIFACT_MAX_BYTES = 1_000_000_000;
+
+/** Longest delta chain we follow. Stock never makes one near this; a longer one is a cycle or an attack. */
+export const DELTA_CHAIN_MAX_DEPTH = 1_000_000;
+
+/** Largest body of one HTTP request or NATS exchange, as it arrives (compressed). */
+export const MESSAGE_MAX_BYTES = 1_073_741_824;
+
+/** Largest message after inflation: one artifact of the largest size and room for its cards. */
+export const MESSAGE_INFLATED_MAX_BYTES = 1_610_612_736;
+
+/** Longest card line. Stock's longest legal one is a `config` or `uvfile` header, well below 2 KB. */
+export const CARD_LINE_MAX_BYTES = 65_536;
+
+/** Tokens of a card that count; stock ignores what follows the sixth. */
+export const CARD_TOKEN_MAX_COUNT = 6;
+
+/** Cards in one message; a clone of a million artifacts announces fewer in one round. */
+export const CARD_MAX_COUNT = 4_000_000;
+
+/** Largest structural artifact (manifest, cluster, wiki …) that we parse as one. */
+export const MANIFEST_MAX_BYTES = 268_435_456;
+
+/** Largest value in a `config` card: skins and logos are below a few MB. */
+export const CONFIG_CARD_MAX_BYTES = 67_108_864;
+
+/** Reply budget of a clone or pull page, as Fossil's `max-download` default. */
+export const DOWNLOAD_BUDGET_BYTES = 5_000_000;
+
+/** Longest time to spend on one reply, as Fossil's `max-download-time` default. */
+export const DOWNLOAD_BUDGET_MS = 30_000;
+
+/** Upload budget of one client round, as Fossil's `max-upload` default. */
+export const UPLOAD_BUDGET_BYTES = 250_000;
+
+/** Bytes of expanded artifacts kept in memory per open repository. */
+export const CONTENT_CACHE_BYTES = 32_000_000;
+
+/** How long a writer waits for a lock that another process holds before it reports it. */
+export const BUSY_TIMEOUT_MS = 10_000;

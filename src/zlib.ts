@@ -1,0 +1,62 @@
+/**
+ * Compression behind one door. Stored blobs and xfer bodies share one shape: a 4-byte big-endian length
+ * of what is inside, then a zlib stream (RFC 1950). The declared length is a claim: it is checked
+ * against a limit before anything is allocated, and inflation stops at that limit whatever was claimed.
+ */
+import { deflateSync, inflateSync } from "node:zlib";
+import { type Bytes, readU32BE } from "./bytes.ts";
+import { FormatError, LimitError } from "./errors.ts";
+
+/** Level 6 is zlib's default and what stock writes; 1 suits bytes that travel once. */
+export type ZlibLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
+  return deflateSync(content, { level });
+}
+
+/**
+ * @param sizeMax largest accepted result, in bytes
+ * @throws FormatError `zlib-data` when `stream` is not one whole zlib stream
+ * @throws LimitError `zlib-size` when it inflates to more than `sizeMax`
+ */
+export function inflate(stream: Uint8Array, sizeMax: number): Uint8Array {
+  try {
+    return inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax) });
+  } catch (cause) {
+    const code = (cause as { code?: string }).code;
+    if (code === "ERR_BUFFER_TOO_LARGE") {
+      throw new LimitError("zlib-size", `compressed data inflates to more than ${sizeMax} bytes`, { cause });
+    }
+    throw new FormatError("zlib-data", "not a whole zlib stream", { cause });
+  }
+}
+
+/** `content` as stored in `blob.content` and sent as `application/x-fossil`: length prefix and zlib stream. */
+export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
+  const stream = deflate(content, level);
+  const packed = new Uint8Array(stream.length + 4);
+  new DataView(packed.buffer).setUint32(0, content.length);
+  packed.set(stream, 4);
+  return packed;
+}
+
+/**
+ * The inverse of `packBlob`. Stock tolerates a prefix that claims too much, never one that claims too
+ * little (fossil-facts E); so do we. Nothing at all is an empty artifact.
+ *
+ * @throws FormatError `zlib-data`, `blob-size`; LimitError `zlib-size`
+ */
+export function unpackBlob(packed: Uint8Array, sizeMax: number): Uint8Array {
+  if (packed.length === 0) return packed;
+  if (packed.length < 5)
+    throw new FormatError("zlib-data", `${packed.length} bytes are too few for compressed data`);
+  const claimed = readU32BE(packed);
+  if (claimed > sizeMax) {
+    throw new LimitError("zlib-size", `compressed data declares ${claimed} bytes, more than ${sizeMax}`);
+  }
+  const content = inflate(packed.subarray(4), sizeMax);
+  if (content.length > claimed) {
+    throw new FormatError("blob-size", `declared ${claimed} bytes, inflated to ${content.length}`);
+  }
+  return content;
+}
