@@ -1,0 +1,100 @@
+/**
+ * What the linkers of one batch share. Crosslinking turns an artifact into rows of the derived tables
+ * (event, mlink, plink, tagxref …). Each artifact type has a linker, a function
+ *
+ *     link…(ctx: LinkContext, rid: Rid, artifact: X): void
+ *
+ * called once per artifact by the dispatcher in `repo-crosslink.ts`, inside a write transaction, when the
+ * artifact's content is available (and, for a delta manifest, its baseline's too).
+ *
+ * Some effects depend on artifacts that may arrive later in the same batch, so a linker does not apply
+ * them but leaves a note here; the end of the batch applies them, in this order (Fossil `src/manifest.c`,
+ * the end of a crosslink batch):
+ *
+ *   1. every singleton tag named `parent` re-parents its check-in again (all of the repository's, not
+ *      only the batch's);
+ *   2. tickets, in order of id, then the backlinks of wiki pages, in order of title (bytewise);
+ *   3. times: a check-in that is not older than its child, by less than two seconds, moves to 25 ms
+ *      before it (`repo-time-fudge.ts`);
+ *   4. the leaf table, for every check-in named by `deferLeafCheck` (`repo-leaf.ts`).
+ *
+ * Where the other modules plug in:
+ *   - `repo-tag.ts` calls `deferLeafCheck(rid)` whenever the tag `branch` is set on or cancelled at
+ *     `rid`, propagation included, and `hooks.reparent(ctx, rid, value)` for a singleton tag `parent`
+ *     (a hook, because the check-in linker in turn calls `insertTag` and `propagateTags`);
+ *   - `repo-link-ticket.ts` calls `deferTicket(id)`; the end of the batch calls its
+ *     `rebuildTicket(ctx, id)`;
+ *   - `repo-link-wiki.ts` calls `deferWikiBacklinks(title)`; the end of the batch calls
+ *     `refreshWikiBacklinks(ctx, title)` of `repo-backlink.ts`.
+ *
+ * Times in tables are Julian days: pass `toJulian(artifact.date)`.
+ */
+import type { Db } from "./db.ts";
+import type { Hash } from "./hash.ts";
+import type { EpochMs } from "./julian.ts";
+import type { Repo } from "./repo.ts";
+import type { Content, Rid } from "./repo-content.ts";
+
+/** Calls that would close an import cycle if they were imports. `repo-crosslink.ts` supplies them. */
+export interface LinkHooks {
+  /**
+   * Gives check-in `rid` the parents listed in `value` (hashes separated by single spaces, the primary
+   * first) and computes its plink and mlink rows anew. Does nothing when `value` is not such a list, or
+   * when `rid` is not an available check-in.
+   */
+  reparent(ctx: LinkContext, rid: Rid, value: string): void;
+}
+
+/** A child that is younger than its parent by less than the fudge window, or older. */
+export interface TimeFudge {
+  readonly parentDate: EpochMs;
+  readonly child: Rid;
+  readonly childDate: EpochMs;
+}
+
+export class LinkContext {
+  readonly repo: Repo;
+  readonly db: Db;
+  readonly content: Content;
+  readonly hooks: LinkHooks;
+
+  /** Ids (K cards) of tickets whose rows are to be computed anew. */
+  readonly tickets = new Set<string>();
+  /** Titles of wiki pages whose backlinks are to be computed anew. */
+  readonly wikiPages = new Set<string>();
+  /** Check-ins whose leaf status may have changed. */
+  readonly leafChecks = new Set<Rid>();
+  /** By parent; of several children the last one seen counts, as in stock. */
+  readonly timeFudges = new Map<Rid, TimeFudge>();
+
+  constructor(repo: Repo, hooks: LinkHooks) {
+    this.repo = repo;
+    this.db = repo.db;
+    this.content = repo.content;
+    this.hooks = hooks;
+  }
+
+  /** The rid of `hash`; a public phantom is made for a hash never seen. */
+  ridOf(hash: Hash): Rid {
+    return this.content.ridOrPhantom(hash, false);
+  }
+
+  deferTicket(id: string): void {
+    this.tickets.add(id);
+  }
+
+  deferWikiBacklinks(title: string): void {
+    this.wikiPages.add(title);
+  }
+
+  /** Has the leaf status of check-in `rid` and of its parents looked at when the batch ends. */
+  deferLeafCheck(rid: Rid): void {
+    this.leafChecks.add(rid);
+    const parents = this.db.prepare("SELECT pid FROM plink WHERE cid=? AND pid>0").values<[Rid]>(rid);
+    for (const [parent] of parents) this.leafChecks.add(parent);
+  }
+
+  deferTimeFudge(parent: Rid, fudge: TimeFudge): void {
+    this.timeFudges.set(parent, fudge);
+  }
+}
