@@ -46,3 +46,9 @@ export const CONTENT_CACHE_BYTES = 32_000_000;
 
 /** How long a writer waits for a lock that another process holds before it reports it. */
 export const BUSY_TIMEOUT_MS = 10_000;
+
+/** How long an HTTP socket may be silent while a request arrives or a reply leaves, in seconds. */
+export const HTTP_IDLE_SECONDS = 120;
+
+/** How long a stopping HTTP server waits for the last replies to leave its sockets. */
+export const HTTP_DRAIN_MS = 1_000;

@@ -1,0 +1,30 @@
+/**
+ * Addresses to listen on, as written on the command line: `HOST:PORT`, `:PORT` (all interfaces),
+ * `[IPV6]:PORT`, or `HOST` alone with the default port. Port 0 asks the system for a free one.
+ */
+import { UsageError } from "./errors.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/;
+
+/** @throws UsageError `address-syntax` */
+export function parseListenAddress(value: string, defaultPort: number): ListenAddress {
+  const match = ADDRESS.exec(value.trim());
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
+  if (match === null || port > 65_535 || (match[3] === undefined && value.trim() === "")) {
+    throw new UsageError(
+      "address-syntax",
+      `expected HOST:PORT, :PORT or [IPV6]:PORT, got ${JSON.stringify(value)}`,
+    );
+  }
+  return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+/** Whether only this machine can reach it. */
+export function isLoopback(address: ListenAddress): boolean {
+  return address.host === "localhost" || address.host === "::1" || address.host.startsWith("127.");
+}
