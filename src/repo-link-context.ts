@@ -19,6 +19,10 @@
  *   4. the leaf table, for every check-in named by `deferLeafCheck` (`repo-leaf.ts`).
  *
  * Where the other modules plug in:
+ *   - `repo-tag.ts` offers `insertTag(ctx, { name, type, value, source, date, target })`: `type` is 0
+ *     (cancel), 1 (singleton) or 2 (propagating), `source` the rid of the artifact that carries the
+ *     tag, `target` the rid it applies to, `value` a string or null; and `propagateTags(ctx, parent)`,
+ *     which hands every tag of `parent` on to its primary children;
  *   - `repo-tag.ts` calls `deferLeafCheck(rid)` whenever the tag `branch` is set on or cancelled at
  *     `rid`, propagation included, and `hooks.reparent(ctx, rid, value)` for a singleton tag `parent`
  *     (a hook, because the check-in linker in turn calls `insertTag` and `propagateTags`);
