@@ -16,7 +16,8 @@
  *   2. tickets, in order of id, then the backlinks of wiki pages, in order of title (bytewise);
  *   3. times: a check-in that is not older than its child, by less than two seconds, moves to 25 ms
  *      before it (`repo-time-fudge.ts`);
- *   4. the leaf table, for every check-in named by `deferLeafCheck` (`repo-leaf.ts`).
+ *   4. the leaf table, for every check-in named by `deferLeafCheck` (`repo-leaf.ts`);
+ *   5. storage: older versions become deltas of newer ones, as noted by `deferDeltify`.
  *
  * Where the other modules plug in:
  *   - `repo-tag.ts` offers `insertTag(ctx, { name, type, value, source, date, target })`: `type` is 0
@@ -29,13 +30,14 @@
  *   - `repo-link-ticket.ts` calls `deferTicket(id)`; the end of the batch calls its
  *     `rebuildTicket(ctx, id)`;
  *   - `repo-link-wiki.ts` calls `deferWikiBacklinks(title)`; the end of the batch calls
- *     `refreshWikiBacklinks(ctx, title)` of `repo-backlink.ts`.
+ *     `refreshWikiBacklinks(ctx, title)` of `repo-backlink.ts`;
+ *   - where stock stores a prior version as a delta of the next (wiki pages, technotes), the linker
+ *     calls `deferDeltify(prior, next)`.
  *
  * Times in tables are Julian days: pass `toJulian(artifact.date)`.
  */
 import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";
-import type { EpochMs } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import type { Content, Rid } from "./repo-content.ts";
 
@@ -49,11 +51,17 @@ export interface LinkHooks {
   reparent(ctx: LinkContext, rid: Rid, value: string): void;
 }
 
-/** A child that is younger than its parent by less than the fudge window, or older. */
+/** A child that is younger than its parent by less than the fudge window, or older. Julian days. */
 export interface TimeFudge {
-  readonly parentDate: EpochMs;
+  readonly parentMtime: number;
   readonly child: Rid;
-  readonly childDate: EpochMs;
+  readonly childMtime: number;
+}
+
+export interface LinkOptions {
+  readonly hooks: LinkHooks;
+  /** Whether `deferDeltify` counts: true when receiving, false when only derived tables are rebuilt. */
+  readonly deltify: boolean;
 }
 
 export class LinkContext {
@@ -70,12 +78,17 @@ export class LinkContext {
   readonly leafChecks = new Set<Rid>();
   /** By parent; of several children the last one seen counts, as in stock. */
   readonly timeFudges = new Map<Rid, TimeFudge>();
+  /** Artifacts that may be stored as deltas, each with the first source proposed for it. */
+  readonly deltifications = new Map<Rid, Rid>();
 
-  constructor(repo: Repo, hooks: LinkHooks) {
+  private readonly deltify: boolean;
+
+  constructor(repo: Repo, options: LinkOptions) {
     this.repo = repo;
     this.db = repo.db;
     this.content = repo.content;
-    this.hooks = hooks;
+    this.hooks = options.hooks;
+    this.deltify = options.deltify;
   }
 
   /** The rid of `hash`; a public phantom is made for a hash never seen. */
@@ -100,5 +113,10 @@ export class LinkContext {
 
   deferTimeFudge(parent: Rid, fudge: TimeFudge): void {
     this.timeFudges.set(parent, fudge);
+  }
+
+  /** Proposes to store `rid`, if it is stored in full, as a delta of `source`. The first proposal counts. */
+  deferDeltify(rid: Rid, source: Rid): void {
+    if (this.deltify && !this.deltifications.has(rid)) this.deltifications.set(rid, source);
   }
 }
