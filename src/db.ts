@@ -1,11 +1,30 @@
 /**
  * SQLite behind one door: the only importer of `bun:sqlite`. Statements are prepared once per SQL text
- * and kept; keep the set of texts fixed (fossil-facts: Bun leaks when `query` sees many texts). Writers
+ * and kept; keep the set of texts fixed (Bun leaks when many distinct texts are prepared and kept). Writers
  * take the lock up front with BEGIN IMMEDIATE, so that a round either holds it whole or fails clean.
+ *
+ * Values. Integers come back as numbers: exact to 2^53, far beyond any rid. A `bigint` may be bound. An
+ * empty `Uint8Array` is an empty blob, not NULL. `undefined` is never bound: pass `null`.
+ *
+ * Reading. A reader is opened read-write with `query_only`, because a connection that is read-only to
+ * SQLite leaves the -wal and -shm files of a WAL database behind and cannot recover after a crash. Where
+ * the folder cannot be written SQLite refuses to open a WAL database that nobody else has open; such a
+ * file is opened as immutable, provided there is no journal to recover.
+ *
+ * Closing. Statements are finalized first, else SQLite keeps the WAL. The last connection to close must be
+ * able to write, so close readers before writers.
  */
-import { type Statement as BunStatement, Database, SQLiteError, type SQLQueryBindings } from "bun:sqlite";
+import {
+  type Statement as BunStatement,
+  constants,
+  Database,
+  SQLiteError,
+  type SQLQueryBindings,
+} from "bun:sqlite";
+import { statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { RepoError } from "./errors.ts";
-import { BUSY_TIMEOUT_MS } from "./limits.ts";
+import { BUSY_TIMEOUT_MS, CLOSE_BUSY_TIMEOUT_MS } from "./limits.ts";
 
 export type SqlValue = string | number | bigint | Uint8Array | boolean | null;
 export type Row = Record<string, SqlValue>;
@@ -27,16 +46,19 @@ export class Statement<R = Row> {
   ) {}
 
   get(...params: SqlValue[]): R | undefined {
-    return this.guard(() => (this.inner.get(...(params as SQLQueryBindings[])) as R | null) ?? undefined);
+    return this.guard(
+      params,
+      () => (this.inner.get(...(params as SQLQueryBindings[])) as R | null) ?? undefined,
+    );
   }
 
   all(...params: SqlValue[]): R[] {
-    return this.guard(() => this.inner.all(...(params as SQLQueryBindings[])) as R[]);
+    return this.guard(params, () => this.inner.all(...(params as SQLQueryBindings[])) as R[]);
   }
 
   /** Rows as arrays, in column order. Cheaper than `all` for large results. */
   values<V extends readonly SqlValue[]>(...params: SqlValue[]): V[] {
-    return this.guard(() => this.inner.values(...(params as SQLQueryBindings[])) as unknown as V[]);
+    return this.guard(params, () => this.inner.values(...(params as SQLQueryBindings[])) as unknown as V[]);
   }
 
   /** First column of the first row. */
@@ -44,8 +66,12 @@ export class Statement<R = Row> {
     return this.values<readonly V[]>(...params)[0]?.[0];
   }
 
-  /** Rows one at a time. Do not run the same statement again before the loop has ended. */
+  /**
+   * Rows one at a time. Running the same statement again before the loop has ended makes the loop throw;
+   * leaving the loop early is fine.
+   */
   *iterate(...params: SqlValue[]): Generator<R> {
+    this.checkCount(params);
     try {
       yield* this.inner.iterate(...(params as SQLQueryBindings[])) as Iterable<R>;
     } catch (error) {
@@ -54,10 +80,19 @@ export class Statement<R = Row> {
   }
 
   run(...params: SqlValue[]): { readonly changes: number; readonly lastInsertRowid: number } {
-    return this.guard(() => {
+    return this.guard(params, () => {
       const { changes, lastInsertRowid } = this.inner.run(...(params as SQLQueryBindings[]));
       return { changes, lastInsertRowid: Number(lastInsertRowid) };
     });
+  }
+
+  /** Bun ignores surplus parameters; a call that passes some is a mistake in the program. */
+  private checkCount(params: readonly SqlValue[]): void {
+    if (params.length !== this.inner.paramsCount) {
+      throw new Error(
+        `${this.inner.paramsCount} parameters expected, ${params.length} passed: ${this.inner}`,
+      );
+    }
   }
 
   /** @internal */
@@ -65,7 +100,8 @@ export class Statement<R = Row> {
     this.inner.finalize();
   }
 
-  private guard<T>(body: () => T): T {
+  private guard<T>(params: readonly SqlValue[], body: () => T): T {
+    this.checkCount(params);
     try {
       return body();
     } catch (error) {
@@ -80,6 +116,7 @@ export class Db {
   private readonly inner: Database;
   private readonly statements = new Map<string, Statement>();
   private depth = 0;
+  private rollbacks = 0;
 
   private constructor(path: string, mode: DbMode, inner: Database) {
     this.path = path;
@@ -90,23 +127,30 @@ export class Db {
   /**
    * Opens a database file. Says nothing about whether it is a repository: see `repo.ts`.
    *
-   * @throws RepoError `repo-missing`, `repo-exists`, `repo-unreadable`, `not-a-repository`, `repo-locked`
+   * @throws RepoError `repo-unreadable`, `not-a-repository`, `repo-locked`
    */
   static open(path: string, options: DbOptions): Db {
     const { mode, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
-    try {
-      const flags = mode === "read" ? { readonly: true } : { readwrite: true, create: mode === "create" };
-      const inner = new Database(path, { ...flags, strict: true });
-      const db = new Db(path, mode, inner);
+    const configure = (inner: Database): Db => {
       try {
         inner.run(`PRAGMA busy_timeout=${busyTimeoutMs}`);
         inner.run("PRAGMA synchronous=FULL");
         if (mode === "read") inner.run("PRAGMA query_only=1");
+        inner.run("SELECT 1 FROM sqlite_schema LIMIT 1"); // The first read opens the journal.
+        return new Db(path, mode, inner);
       } catch (error) {
         inner.close();
         throw error;
       }
-      return db;
+    };
+    try {
+      return configure(new Database(path, { readwrite: true, create: mode === "create", strict: true }));
+    } catch (error) {
+      if (mode !== "read" || !cannotOpenJournal(error) || hasJournal(path)) throw translate(error, path);
+    }
+    try {
+      const url = `${pathToFileURL(path).href}?immutable=1`;
+      return configure(new Database(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI));
     } catch (error) {
       throw translate(error, path);
     }
@@ -170,15 +214,23 @@ export class Db {
     this.depth++;
     try {
       const result = body();
+      // It would run on after the COMMIT.
+      if (result instanceof Promise) throw new Error("the body of a transaction must be synchronous");
       this.exec("COMMIT");
-      this.depth--;
       return result;
     } catch (error) {
-      this.depth--;
+      this.rollbacks++;
       // A failed COMMIT or a full disk may have rolled back already.
       if (this.inner.inTransaction) this.inner.run("ROLLBACK");
       throw error;
+    } finally {
+      this.depth--;
     }
+  }
+
+  /** Transactions of this connection that were undone: what was read or cached during one may not exist. */
+  get rollbackCount(): number {
+    return this.rollbacks;
   }
 
   /** Changes whenever another connection has committed: SQLite's `PRAGMA data_version`. */
@@ -186,17 +238,41 @@ export class Db {
     return this.prepare<{ data_version: number }>("PRAGMA data_version").get()!.data_version;
   }
 
-  /** Finalizes every statement (else the WAL file stays), checkpoints if this is a writer, closes. */
+  /**
+   * Moves what is committed from the WAL into the main file, as far as readers allow, without waiting for
+   * anybody. Does nothing outside WAL mode.
+   */
+  checkpoint(): void {
+    this.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  /** Finalizes every statement (else the WAL file stays), empties the WAL if this is a writer, closes. */
   close(): void {
     for (const statement of this.statements.values()) statement.finalize();
     this.statements.clear();
     try {
-      if (this.mode !== "read") this.inner.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      if (this.mode !== "read") {
+        this.inner.run(`PRAGMA busy_timeout=${CLOSE_BUSY_TIMEOUT_MS}`);
+        this.inner.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      }
     } catch {
-      // Another process holds the file: the last one to close checkpoints.
+      // Another connection is at work: the last one to close empties the WAL.
     }
     this.inner.close(false);
   }
+}
+
+/** What SQLite says when the folder of a WAL database cannot take the -wal and -shm files. */
+function cannotOpenJournal(error: unknown): boolean {
+  const code = error instanceof SQLiteError ? (error.code ?? "") : "";
+  return code.startsWith("SQLITE_READONLY") || code.startsWith("SQLITE_CANTOPEN");
+}
+
+/** Whether a journal or WAL with something in it lies beside the file. */
+function hasJournal(path: string): boolean {
+  return ["-wal", "-journal"].some((suffix) => {
+    return (statSync(path + suffix, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  });
 }
 
 const SQLITE_ERRORS: ReadonlyMap<string, readonly [code: string, message: string, hint: string | undefined]> =
@@ -232,4 +308,14 @@ function translate(error: unknown, path: string): unknown {
     }
   }
   return new RepoError("sql", `${path}: ${error.message}`, { cause: error, data: { path, sqlite: code } });
+}
+
+/** The version of SQLite in this program. */
+export function sqliteVersion(): string {
+  const db = new Database(":memory:");
+  try {
+    return (db.query("SELECT sqlite_version() AS version").get() as { version: string }).version;
+  } finally {
+    db.close();
+  }
 }

@@ -52,3 +52,6 @@ export const HTTP_IDLE_SECONDS = 120;
 
 /** How long a stopping HTTP server waits for the last replies to leave its sockets. */
 export const HTTP_DRAIN_MS = 1_000;
+
+/** How long closing a repository waits for other connections before it leaves the WAL to them. */
+export const CLOSE_BUSY_TIMEOUT_MS = 200;
