@@ -3,8 +3,10 @@
  * named beside it. Rules: Fossil `www/fileformat.wiki`, corrected by what the binaries do
  * (fossil-facts F). Parsing is `artifact-parse.ts`, writing is `artifact-format.ts`.
  *
- * Names, comments and other text are ordinary strings, already unescaped. File names are decoded from
- * UTF-8; order is always by bytes. An optional field is absent when its card is absent.
+ * Names, comments and other text are ordinary strings, already unescaped and decoded from UTF-8; bytes
+ * that are not UTF-8 are kept as lone surrogates (`artifact-escape.ts`). Order is always by bytes. An
+ * optional field is absent when its card is absent. Hashes are lower-case: Fossil's parser also takes
+ * upper-case digits in a card, which can only mean the artifact of the lower-case name.
  */
 import type { Hash } from "./hash.ts";
 import type { EpochMs } from "./julian.ts";
@@ -12,7 +14,10 @@ import type { EpochMs } from "./julian.ts";
 /** `x` executable, `l` symbolic link (the artifact is the target path, no newline). */
 export type FilePermission = "" | "x" | "l";
 
-/** F card: one file of a check-in. In a delta manifest an absent `hash` deletes the baseline's file. */
+/**
+ * F card: one file of a check-in. In a delta manifest an absent `hash` deletes the baseline's file. F cards of
+ * reserved names (a checkout's database) are left out, as in Fossil.
+ */
 export interface FileEntry {
   readonly name: string;
   readonly hash?: Hash;
@@ -86,15 +91,17 @@ export interface WikiPage extends Signable {
   readonly title: string;
   readonly mimetype?: string;
   readonly parents: readonly Hash[];
-  readonly user?: string;
+  readonly user: string;
   /** W card, as bytes: text of any encoding. */
   readonly body: Uint8Array;
 }
 
 /** J card. `append` is the `+` form: append to the field instead of replacing it. */
 export interface TicketField {
+  /** Not escaped in the card: no spaces. */
   readonly name: string;
   readonly append: boolean;
+  /** Empty when the card has no value. */
   readonly value: string;
 }
 
@@ -102,16 +109,16 @@ export interface TicketChange extends Signable {
   readonly type: "ticket";
   readonly date: EpochMs;
   readonly fields: readonly TicketField[];
-  /** K card: 40 lower-case hex digits. */
+  /** K card: 40 hex digits, verbatim. */
   readonly ticketId: string;
-  readonly mimetype?: string;
   readonly user: string;
 }
 
 export interface Attachment extends Signable {
   readonly type: "attachment";
+  /** Of the attached file, without folders. */
   readonly name: string;
-  /** Wiki page name, ticket id, technote id. */
+  /** Wiki page name, ticket id, technote id, verbatim. */
   readonly target: string;
   /** Absent: the attachment is removed. */
   readonly source?: Hash;
@@ -126,7 +133,7 @@ export interface Technote extends Signable {
   readonly type: "technote";
   readonly comment?: string;
   readonly date: EpochMs;
-  /** E card: when it happened, and its 40-digit id. */
+  /** E card: when it happened, and its id of 40 (or 64) hex digits, verbatim. */
   readonly eventDate: EpochMs;
   readonly technoteId: string;
   readonly mimetype?: string;

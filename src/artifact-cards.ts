@@ -1,0 +1,181 @@
+/**
+ * The frame and the lines that all structural artifacts share.
+ *
+ * ```
+ * artifact  = [ signature-head ] cards [ signature-tail ]
+ * cards     = 1*( letter [ " " token *( " " token ) ] LF )      ; letter A to Z, single spaces
+ * last card = "Z " md5 LF                                       ; lower-case MD5 of all cards before it
+ * ```
+ *
+ * The whole ends with LF, and the cards with the 35 bytes of the Z card. A token may be empty: `U ` LF has
+ * one empty token, `U` LF has none. NUL ends a token as a space does (an accident of C strings, kept
+ * because all peers must agree on what is an artifact). The W card is followed by bytes of its own.
+ *
+ * A signature (PGP clear-signed, or the SSH form of Fossil 2.26 and later) is a head up to the first blank
+ * line, and a tail from the last `-----BEGIN … SIGNATURE-----` line on. Both are dropped unverified, as in
+ * Fossil, and the Z card covers what is left. Either kind of tail may close either kind of head.
+ *
+ * Source: Fossil `www/fileformat.wiki`, `remove_pgp_signature` and `verify_z_card` of its `manifest.c`.
+ */
+import { latin1 } from "./bytes.ts";
+import { FormatError, LimitError } from "./errors.ts";
+import { md5Hex } from "./hash.ts";
+import { MANIFEST_MAX_BYTES } from "./limits.ts";
+
+const SIGNATURE_HEADS = ["-----BEGIN PGP SIGNED MESSAGE-----", "-----BEGIN SSH SIGNED MESSAGE-----"] as const;
+const SIGNATURE_TAILS = ["\n-----BEGIN PGP SIGNATURE-----", "\n-----BEGIN SSH SIGNATURE-----"] as const;
+const SIGNATURE_HEAD_BYTES = SIGNATURE_HEADS[0].length;
+
+/** `Z`, space, 32 digits, LF. */
+const Z_CARD_BYTES = 35;
+
+const [LF, SPACE, NUL, A, Z] = [10, 32, 0, 65, 90];
+
+export interface Cards {
+  /** The bytes from the first card to the Z card's LF: a view into the artifact. */
+  readonly bytes: Uint8Array;
+  readonly signed: boolean;
+}
+
+/**
+ * Whether `bytes` could be a structural artifact: ends with LF, starts with a card, has a Z card where it
+ * must be, or starts with a signature. Costs nothing; `parseArtifact` refuses whatever this refuses.
+ */
+export function looksLikeArtifact(bytes: Uint8Array): boolean {
+  if (bytes.at(-1) !== LF) return false;
+  return startsWithCard(bytes) ? hasZCard(bytes) : signatureHead(bytes);
+}
+
+/**
+ * The cards of an artifact, their Z card checked.
+ *
+ * @throws FormatError `artifact-frame`, `artifact-checksum`
+ * @throws LimitError `artifact-size` past MANIFEST_MAX_BYTES
+ */
+export function openCards(artifact: Uint8Array): Cards {
+  if (artifact.length > MANIFEST_MAX_BYTES) {
+    throw new LimitError(
+      "artifact-size",
+      `expected an artifact of at most ${MANIFEST_MAX_BYTES} bytes, got ${artifact.length}`,
+    );
+  }
+  if (artifact.at(-1) !== LF) throw new FormatError("artifact-frame", "expected a line feed at the end");
+  const { bytes, signed } = withoutSignature(artifact);
+  if (!startsWithCard(bytes)) throw new FormatError("artifact-frame", "expected a card on the first line");
+  if (!hasZCard(bytes)) throw new FormatError("artifact-frame", "expected a Z card on the last line");
+  const stated = latin1(bytes, bytes.length - 33, bytes.length - 1);
+  const actual = md5Hex(bytes.subarray(0, bytes.length - Z_CARD_BYTES));
+  if (stated !== actual) {
+    throw new FormatError(
+      "artifact-checksum",
+      `expected the Z card to hold ${actual}, got ${JSON.stringify(stated)}`,
+    );
+  }
+  return { bytes, signed };
+}
+
+/** The Z card, with its LF, that goes after `cards`. */
+export function zCard(cards: Uint8Array): string {
+  return `Z ${md5Hex(cards)}\n`;
+}
+
+function startsWithCard(bytes: Uint8Array): boolean {
+  return bytes.length >= 10 && bytes[0]! >= A && bytes[0]! <= Z && bytes[1] === SPACE;
+}
+
+function hasZCard(bytes: Uint8Array): boolean {
+  const at = bytes.length - Z_CARD_BYTES;
+  return at >= 0 && bytes[at] === Z && bytes[at + 1] === SPACE;
+}
+
+function signatureHead(bytes: Uint8Array): boolean {
+  const head = latin1(bytes, 0, Math.min(bytes.length, SIGNATURE_HEAD_BYTES));
+  return SIGNATURE_HEADS.some((known) => known === head);
+}
+
+function withoutSignature(artifact: Uint8Array): Cards {
+  const plain = { bytes: artifact, signed: false };
+  if (!signatureHead(artifact)) return plain;
+  const buffer = Buffer.from(artifact.buffer, artifact.byteOffset, artifact.length);
+  const starts = ["\n\n", "\n\r\n"]
+    .map((blank) => ({ at: buffer.indexOf(blank, SIGNATURE_HEAD_BYTES), length: blank.length }))
+    .filter(({ at }) => at >= 0)
+    .map(({ at, length }) => at + length);
+  const start = Math.min(...starts);
+  if (!(start < artifact.length)) return plain;
+  const body = buffer.subarray(start);
+  const tail = Math.max(...SIGNATURE_TAILS.map((line) => body.lastIndexOf(line)));
+  return { bytes: artifact.subarray(start, tail < 0 ? artifact.length : start + tail + 1), signed: true };
+}
+
+/** Reads cards one by one and their tokens. Works on a raw string: one code unit per byte. */
+export class CardReader {
+  private readonly raw: string;
+  private at = 0;
+  private atLineEnd = true;
+  private line = 0;
+  private letter = "";
+
+  constructor(private readonly bytes: Uint8Array) {
+    this.raw = latin1(bytes);
+  }
+
+  /**
+   * The letter of the next card, or `undefined` at the end.
+   *
+   * @throws FormatError `artifact-card` when the last card was not read to its end, or no card follows
+   */
+  next(): string | undefined {
+    if (!this.atLineEnd) this.fail("expected the end of the line, got one more token");
+    if (this.at >= this.raw.length) return undefined;
+    const letter = this.raw[this.at]!;
+    const code = this.raw.charCodeAt(this.at);
+    const after = this.raw.charCodeAt(this.at + 1);
+    this.line++;
+    this.letter = letter;
+    if (code < A || code > Z || (after !== SPACE && after !== LF)) {
+      throw new FormatError("artifact-card", `line ${this.line}: expected a letter A to Z and a space`);
+    }
+    this.at += 2;
+    this.atLineEnd = after === LF;
+    return letter;
+  }
+
+  /** The next token of this card, raw and still escaped, or `undefined` when it has no more. */
+  token(): string | undefined {
+    if (this.atLineEnd) return undefined;
+    const { raw } = this;
+    const start = this.at;
+    let end = start;
+    let code = raw.charCodeAt(end);
+    // NaN past the end ends the loop too, though every line has its LF.
+    while (code > SPACE || (code !== SPACE && code !== LF && code !== NUL && code >= 0)) {
+      code = raw.charCodeAt(++end);
+    }
+    this.atLineEnd = !(code === SPACE || code === NUL);
+    this.at = end + 1;
+    return raw.slice(start, end);
+  }
+
+  /**
+   * Bytes that follow this card's line, then LF: the content of a W card. A copy.
+   *
+   * @throws FormatError `artifact-card`
+   */
+  content(size: number): Uint8Array {
+    if (!this.atLineEnd) this.fail("expected the content on the next line");
+    const end = this.at + size;
+    // Something must follow: the Z card at least.
+    if (end + 1 >= this.bytes.length) this.fail(`expected ${size} bytes of content and a line feed`);
+    if (this.bytes[end] !== LF) this.fail("expected a line feed after the content");
+    const content = this.bytes.slice(this.at, end);
+    this.at = end + 1;
+    return content;
+  }
+
+  /** @throws FormatError with the line and the card in its message */
+  fail(problem: string, code = "artifact-card"): never {
+    const { line, letter } = this;
+    throw new FormatError(code, `line ${line}, ${letter} card: ${problem}`, { data: { line, letter } });
+  }
+}
