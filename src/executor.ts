@@ -9,7 +9,8 @@ import { type ErrorRecord, errorToRecord, reviveError } from "./errors.ts";
 // biome-ignore lint/suspicious/noExplicitAny: a job table maps names to functions of any one argument
 export type Jobs = Readonly<Record<string, (input: any) => unknown>>;
 type Input<J extends Jobs, K extends keyof J> = Parameters<J[K]>[0];
-type Output<J extends Jobs, K extends keyof J> = Awaited<ReturnType<J[K]>>;
+type Output<J extends Jobs, K extends keyof J> =
+  Awaited<ReturnType<J[K]>> extends Transferable<infer T> ? T : Awaited<ReturnType<J[K]>>;
 
 export interface Executor<J extends Jobs> {
   /** Runs one job on the least busy worker. Buffers in `transfer` move instead of being copied. */

@@ -55,3 +55,9 @@ export const HTTP_DRAIN_MS = 1_000;
 
 /** How long closing a repository waits for other connections before it leaves the WAL to them. */
 export const CLOSE_BUSY_TIMEOUT_MS = 200;
+
+/** Redirects followed in one exchange, as stock does. */
+export const HTTP_REDIRECT_MAX_COUNT = 20;
+
+/** How long an exchange that must write waits for another process's lock, from its arrival. */
+export const LOCK_WAIT_MS = 15_000;

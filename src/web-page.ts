@@ -3,16 +3,7 @@
  * No scripts, no requests to other hosts; every value is escaped by the template.
  */
 import { html } from "hono/html";
-
-export interface ProjectSummary {
-  readonly projectName: string;
-  readonly projectCode: string;
-  /** Whether an anonymous visitor may clone. */
-  readonly openToClone: boolean;
-  readonly checkInCount: number;
-  /** `YYYY-MM-DD HH:MM:SS`, UTC, of the newest check-in. */
-  readonly lastCheckIn: string | undefined;
-}
+import type { ProjectSummary } from "./repo-summary.ts";
 
 const STYLE = `
   :root { color-scheme: light dark; }
