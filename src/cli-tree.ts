@@ -1,0 +1,13 @@
+/** The root of the command tree. A group is loaded when a word names it. */
+import { group } from "./cli-command.ts";
+
+export const rootCommand = group({
+  description: "replicates Fossil repositories between peers with no central server",
+  examples: [
+    { line: "edgesync repo new project.fossil", about: "make a repository" },
+    { line: "edgesync leaf --repo project.fossil --serve-http", about: "serve it to stock Fossil clients" },
+  ],
+  subCommands: {
+    repo: async () => (await import("./cmd-repo.ts")).repoCommand,
+  },
+});

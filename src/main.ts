@@ -1,0 +1,13 @@
+/**
+ * The one entry point. The version is answered at once; everything else is loaded when it is asked for,
+ * command by command, so that starting costs what the command needs and no more.
+ */
+const words = process.argv.slice(2);
+
+if (words.length === 1 && words[0] === "--version") {
+  const { versionText } = await import("./cli-version.ts");
+  process.stdout.write(versionText());
+} else {
+  const { runCli } = await import("./cli-run.ts");
+  process.exitCode = await runCli(words, process.env);
+}
