@@ -32,7 +32,7 @@ import { decodeRaw, unescapeRaw } from "./artifact-escape.ts";
 import { isReservedName, isSimplePath, isTagName, isWikiName } from "./artifact-names.ts";
 import type { CherrypickEntry, FileEntry, FilePermission, TagEntry, TicketField } from "./artifact-types.ts";
 import { FormatError } from "./errors.ts";
-import { type Hash, isHash } from "./hash.ts";
+import type { Hash } from "./hash.ts";
 import { type EpochMs, parseDate, toJulian } from "./julian.ts";
 
 /** What the cards read so far have said. */
@@ -170,7 +170,9 @@ function readAttachment(cards: CardReader, draft: Draft): void {
 }
 
 function readFile(cards: CardReader, draft: Draft): void {
-  const name = unescapeRaw(requireToken(cards));
+  const nameToken = requireToken(cards);
+  const name = cards.escaped ? unescapeRaw(nameToken) : nameToken;
+  const { nonAscii } = cards;
   if (!isSimplePath(name)) cards.fail(`expected a relative file name, got ${JSON.stringify(name)}`);
   const token = cards.token();
   if (token === undefined && draft.baseline === undefined) cards.fail("expected a hash after the file name");
@@ -184,7 +186,8 @@ function readFile(cards: CardReader, draft: Draft): void {
   ascending(cards, draft.lastFile, name);
   if (isReservedName(name)) return;
   draft.lastFile = name;
-  const entry: { -readonly [K in keyof FileEntry]: FileEntry[K] } = { name: decodeRaw(name), permission };
+  const text = nonAscii ? decodeRaw(name) : name;
+  const entry: { -readonly [K in keyof FileEntry]: FileEntry[K] } = { name: text, permission };
   if (hash !== undefined) entry.hash = hash;
   if (priorName !== undefined) entry.priorName = decodeRaw(priorName);
   draft.files.push(entry);
@@ -262,8 +265,9 @@ function requireHash(cards: CardReader): Hash {
   return asArtifactHash(cards, requireToken(cards));
 }
 
+/** `token` is the last that `cards` gave, or its end. */
 function asArtifactHash(cards: CardReader, token: string): Hash {
-  if (isHash(token)) return token;
+  if (cards.hex && (token.length === 40 || token.length === 64)) return token as Hash;
   if (HASH_ANY_CASE.test(token)) return token.toLowerCase() as Hash;
   return cards.fail(`expected a hash of 40 or 64 hex digits, got ${JSON.stringify(token)}`);
 }

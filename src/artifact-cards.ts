@@ -108,9 +108,23 @@ function withoutSignature(artifact: Uint8Array): Cards {
   return { bytes: artifact.subarray(start, tail < 0 ? artifact.length : start + tail + 1), signed: true };
 }
 
-/** Reads cards one by one and their tokens. Works on a raw string: one code unit per byte. */
+/** What a byte of a token says about the token; DELIMITER ends it. */
+const [ESCAPE, NON_ASCII, NOT_HEX, DELIMITER] = [1, 2, 4, 8];
+
+const BYTE_TRAITS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte === SPACE || byte === LF || byte === NUL) return DELIMITER;
+  if (byte >= 0x80) return NON_ASCII | NOT_HEX;
+  const char = String.fromCharCode(byte);
+  return (char === "\\" ? ESCAPE : 0) | (/[0-9a-f]/.test(char) ? 0 : NOT_HEX);
+});
+
+/**
+ * Reads cards one by one and their tokens. Works on a raw string: one code unit per byte. Manifests have
+ * tens of thousands of F cards, so one pass over a token finds its end and its traits.
+ */
 export class CardReader {
   private readonly raw: string;
+  private traits = 0;
   private at = 0;
   private atLineEnd = true;
   private line = 0;
@@ -147,14 +161,32 @@ export class CardReader {
     const { raw } = this;
     const start = this.at;
     let end = start;
-    let code = raw.charCodeAt(end);
-    // NaN past the end ends the loop too, though every line has its LF.
-    while (code > SPACE || (code !== SPACE && code !== LF && code !== NUL && code >= 0)) {
-      code = raw.charCodeAt(++end);
+    let seen = 0;
+    let byte = BYTE_TRAITS[raw.charCodeAt(end)]!;
+    // Every line has its LF: `openCards` saw the last one.
+    while (byte !== DELIMITER) {
+      seen |= byte;
+      byte = BYTE_TRAITS[raw.charCodeAt(++end)]!;
     }
-    this.atLineEnd = !(code === SPACE || code === NUL);
+    this.traits = seen;
+    this.atLineEnd = raw.charCodeAt(end) === LF;
     this.at = end + 1;
     return raw.slice(start, end);
+  }
+
+  /** The last token holds an escape. */
+  get escaped(): boolean {
+    return (this.traits & ESCAPE) !== 0;
+  }
+
+  /** The last token holds bytes above 127. */
+  get nonAscii(): boolean {
+    return (this.traits & NON_ASCII) !== 0;
+  }
+
+  /** The last token is made of lower-case hex digits only. */
+  get hex(): boolean {
+    return (this.traits & NOT_HEX) === 0;
   }
 
   /**

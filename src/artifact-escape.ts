@@ -18,7 +18,6 @@ import { type Bytes, concat, latin1, strictText, utf8 } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
 
 const NON_ASCII = /[\u0080-\uffff]/;
-const ESCAPED = /\\([\s\S])/g;
 const SPECIAL = /[ \n\t\r\v\f\\]/g;
 
 const DECODED: Readonly<Record<string, string>> = {
@@ -28,7 +27,6 @@ const DECODED: Readonly<Record<string, string>> = {
   r: "\r",
   v: "\v",
   f: "\f",
-  "0": "\0",
 };
 
 const ENCODED: Readonly<Record<string, string>> = {
@@ -43,10 +41,16 @@ const ENCODED: Readonly<Record<string, string>> = {
 
 /** Undoes the escapes of one token. Raw in, raw out. */
 export function unescapeRaw(token: string): string {
-  if (!token.includes("\\")) return token;
-  const decoded = token.replace(ESCAPED, (_, letter: string) => DECODED[letter] ?? letter);
-  const end = decoded.indexOf("\0");
-  return end < 0 ? decoded : decoded.slice(0, end);
+  let decoded = "";
+  let start = 0;
+  for (let at = token.indexOf("\\"); at >= 0 && at + 1 < token.length; at = token.indexOf("\\", start)) {
+    const letter = token[at + 1]!;
+    decoded += token.slice(start, at);
+    if (letter === "0") return decoded;
+    decoded += DECODED[letter] ?? letter;
+    start = at + 2;
+  }
+  return start === 0 ? token : decoded + token.slice(start);
 }
 
 /**

@@ -13,14 +13,24 @@ const WIKI_NAME_MAX_BYTES = 100;
 /** An empty, `.` or `..` segment. */
 const BAD_SEGMENT = /(?:^|\/)\.{0,2}(?:\/|$)/;
 
+const SLASH_OR_DOT: ReadonlySet<string> = new Set("/.");
+
 const CHECKOUT_DATABASE = /(?:^|\/)(?:_FOSSIL_|\.fslckout)$/i;
 const CHECKOUT_JOURNAL = /(?:_FOSSIL_|\.fslckout)-(?:wal|shm|journal)$/i;
+
+const RESERVED_ENDS: ReadonlySet<string> = new Set("_tTlLmM");
 
 const HEX = /^[0-9a-f]*$/i;
 
 /** A relative path of `/`-separated segments, none of them empty, `.` or `..`. */
 export function isSimplePath(name: string): boolean {
-  return !BAD_SEGMENT.test(name);
+  const suspicious =
+    name === "" ||
+    SLASH_OR_DOT.has(name[0]!) ||
+    name.endsWith("/") ||
+    name.includes("//") ||
+    name.includes("/.");
+  return !suspicious || !BAD_SEGMENT.test(name);
 }
 
 /**
@@ -28,7 +38,7 @@ export function isSimplePath(name: string): boolean {
  * F card is skipped when an old check-in has one, and never written.
  */
 export function isReservedName(name: string): boolean {
-  if (name.length < 8) return false;
+  if (name.length < 8 || !RESERVED_ENDS.has(name.at(-1)!)) return false;
   return CHECKOUT_DATABASE.test(name) || CHECKOUT_JOURNAL.test(name);
 }
 
