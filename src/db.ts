@@ -238,6 +238,11 @@ export class Db {
     return this.prepare<{ data_version: number }>("PRAGMA data_version").get()!.data_version;
   }
 
+  /** How long to wait for another process's lock from now on, in milliseconds. */
+  setBusyTimeout(timeoutMs: number): void {
+    this.exec(`PRAGMA busy_timeout=${Math.max(0, Math.trunc(timeoutMs))}`);
+  }
+
   /**
    * Moves what is committed from the WAL into the main file, as far as readers allow, without waiting for
    * anybody. Does nothing outside WAL mode.
