@@ -44,6 +44,12 @@ export const UPLOAD_BUDGET_BYTES = 250_000;
 /** Bytes of expanded artifacts kept in memory per open repository. */
 export const CONTENT_CACHE_BYTES = 32_000_000;
 
+/** File entries of parsed check-ins kept in memory while linking; about 200 bytes each. */
+export const MANIFEST_CACHE_FILES_COUNT = 100_000;
+
+/** File names whose ids are kept in memory while linking. */
+export const FILENAME_CACHE_COUNT = 100_000;
+
 /** How long a writer waits for a lock that another process holds before it reports it. */
 export const BUSY_TIMEOUT_MS = 10_000;
 
@@ -61,3 +67,6 @@ export const HTTP_REDIRECT_MAX_COUNT = 20;
 
 /** How long an exchange that must write waits for another process's lock, from its arrival. */
 export const LOCK_WAIT_MS = 15_000;
+
+/** Character steps spent on looking for links in one text; hostile Markdown can ask for a quadratic number. */
+export const MARKUP_WORK_MAX_STEPS = 50_000_000;

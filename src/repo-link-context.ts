@@ -40,6 +40,8 @@ import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";
 import type { Repo } from "./repo.ts";
 import type { Content, Rid } from "./repo-content.ts";
+import { Filenames } from "./repo-filename.ts";
+import { Manifests } from "./repo-manifest.ts";
 
 /** Calls that would close an import cycle if they were imports. `repo-crosslink.ts` supplies them. */
 export interface LinkHooks {
@@ -60,8 +62,11 @@ export interface TimeFudge {
 
 export interface LinkOptions {
   readonly hooks: LinkHooks;
-  /** Whether `deferDeltify` counts: true when receiving, false when only derived tables are rebuilt. */
-  readonly deltify: boolean;
+  /**
+   * Every artifact is being linked anew, into empty tables, all content being here from the start: what
+   * waits for late arrivals is left out, and the stored form of artifacts is not touched.
+   */
+  readonly isRebuild: boolean;
 }
 
 export class LinkContext {
@@ -80,18 +85,24 @@ export class LinkContext {
   readonly timeFudges = new Map<Rid, TimeFudge>();
   /** Artifacts that may be stored as deltas, each with the first source proposed for it. */
   readonly deltifications = new Map<Rid, Rid>();
+  /** Check-ins linked in this batch. */
+  readonly checkIns = new Set<Rid>();
 
-  private readonly deltify: boolean;
+  readonly manifests: Manifests;
+  readonly filenames: Filenames;
+  readonly isRebuild: boolean;
 
   constructor(repo: Repo, options: LinkOptions) {
     this.repo = repo;
     this.db = repo.db;
     this.content = repo.content;
     this.hooks = options.hooks;
-    this.deltify = options.deltify;
+    this.isRebuild = options.isRebuild;
+    this.manifests = new Manifests(repo.content);
+    this.filenames = new Filenames(repo.db);
   }
 
-  /** The rid of `hash`; a public phantom is made for a hash never seen. */
+  /** The rid of `hash`; a public phantom is made for a hash never seen. A shunned one has `NO_RID`. */
   ridOf(hash: Hash): Rid {
     return this.content.ridOrPhantom(hash, false);
   }
@@ -117,6 +128,6 @@ export class LinkContext {
 
   /** Proposes to store `rid`, if it is stored in full, as a delta of `source`. The first proposal counts. */
   deferDeltify(rid: Rid, source: Rid): void {
-    if (this.deltify && !this.deltifications.has(rid)) this.deltifications.set(rid, source);
+    if (!this.isRebuild && !this.deltifications.has(rid)) this.deltifications.set(rid, source);
   }
 }

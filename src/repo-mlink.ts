@@ -1,0 +1,187 @@
+/**
+ * The mlink table: which files a check-in changed against each of its parents. Facts: Fossil
+ * `src/manifest.c` (file linkages) and `src/schema.c`; fossil-facts E.
+ *
+ *     mid    the check-in                      pmid   the parent compared with, 0 for none
+ *     fid    content in mid, 0 = deleted       pid    content in pmid, 0 = added, -1 = added by merge
+ *     fnid   name                              pfnid  name in pmid if renamed, else 0
+ *     mperm  1 = executable, 2 = symlink       isaux  0 for the primary parent, 1 for any other
+ *
+ * A rename makes two rows: the new name with its pfnid, and the old name with fid 0.
+ *
+ * Compared are: the primary parent; then every merge parent and every check-in cherry-picked (not
+ * backed out), which add rows only for names that the primary parent has a row for. A check-in whose
+ * primary parent is not available has no rows; one without parents has a row for every own entry.
+ *
+ * Against one parent, in this order:
+ *   1. every own entry of the child whose content, permission or name differs from the parent;
+ *   2. both delta manifests: entries of the parent that the child does not list, hence has as its
+ *      baseline has them; otherwise, the child being full: files of the parent that it lacks.
+ * A delta manifest child of a full parent that is not its baseline can so miss changes: the same rows
+ * as stock's are wanted, not better ones.
+ *
+ * With several parents, `pid` 0 becomes -1 for a name that fewer rows than parents speak of: the file
+ * came from one of the others.
+ */
+import type { CheckIn, FileEntry, FilePermission } from "./artifact-types.ts";
+import { toJulian } from "./julian.ts";
+import type { Rid } from "./repo-content.ts";
+import type { LinkContext } from "./repo-link-context.ts";
+import { FileFinder, filesOf, isOrphan, type Manifest, ManifestFinder } from "./repo-manifest.ts";
+import { FUDGE_WINDOW_DAYS } from "./repo-time-fudge.ts";
+
+const NONE = 0;
+
+/** Fills mlink for `child`, which has no rows yet. `primary` is its primary parent, `parentCount` how many it has. */
+export function linkFiles(
+  ctx: LinkContext,
+  child: Manifest,
+  primary: Rid | undefined,
+  parentCount: number,
+): void {
+  const rows = new FileRows(ctx, child);
+  if (primary === undefined) {
+    for (const file of child.files) rows.add(NONE, undefined, file, file.name, false);
+    return;
+  }
+  const picked = child.checkIn.cherrypicks.filter((pick) => !pick.backout);
+  if (rows.compare(primary, false)) {
+    for (const hash of [...child.checkIn.parents.slice(1), ...picked.map((pick) => pick.from)]) {
+      const other = ctx.content.ridOf(hash);
+      if (other !== undefined) rows.compare(other, true);
+    }
+  }
+  const comparedCount = parentCount + picked.length;
+  if (comparedCount > 1) markAddedByMerge(ctx, child.rid, comparedCount);
+}
+
+class FileRows {
+  /** Parents that have rows already: a parent named twice counts once. */
+  private readonly compared = new Set<Rid>();
+  /** Names with a row against the primary parent. */
+  private readonly primaryNames = new Set<number>();
+  private readonly isPublic: boolean;
+
+  constructor(
+    private readonly ctx: LinkContext,
+    private readonly child: Manifest,
+  ) {
+    this.isPublic = !ctx.content.isPrivate(child.rid);
+  }
+
+  /** Adds the rows against one parent. False when it is no available check-in. */
+  compare(parentRid: Rid, isAux: boolean): boolean {
+    if (this.compared.has(parentRid)) return true;
+    const { ctx, child } = this;
+    const parent = ctx.manifests.open(parentRid);
+    if (parent === undefined) return false;
+    if (isOrphan(parent)) {
+      recordOrphan(ctx, parent.rid, parent.baseline);
+      return false;
+    }
+    proposeDelta(ctx, parent, child);
+    noteClosely(ctx, parent, child);
+    this.compareOwn(parent, isAux);
+    if (child.baseFiles === undefined) this.compareMissing(parent, isAux);
+    else if (parent.baseFiles !== undefined) this.compareReverted(parent, isAux);
+    return true;
+  }
+
+  /** Step 1: the child's own entries. */
+  private compareOwn(parent: Manifest, isAux: boolean): void {
+    const inOrder = new ManifestFinder(parent);
+    const byPriorName = new ManifestFinder(parent);
+    for (const file of this.child.files) {
+      if (file.priorName !== undefined) {
+        const before = byPriorName.find(file.priorName);
+        this.add(parent.rid, before, file, file.name, isAux, before && file.priorName);
+        continue;
+      }
+      const before = inOrder.find(file.name);
+      if (before === undefined) {
+        if (file.hash !== undefined) this.add(parent.rid, undefined, file, file.name, isAux);
+      } else if (file.hash !== before.hash || file.permission !== before.permission) {
+        this.add(parent.rid, before, file, file.name, isAux);
+      }
+    }
+  }
+
+  /** Step 2, a full child: files that it lacks. */
+  private compareMissing(parent: Manifest, isAux: boolean): void {
+    const finder = new FileFinder(this.child.files);
+    for (const before of filesOf(parent)) {
+      const after = finder.find(before.name);
+      if (after === undefined) this.add(parent.rid, before, undefined, before.name, isAux);
+    }
+  }
+
+  /** Step 2, both delta manifests: entries of the parent that the child takes from its baseline. */
+  private compareReverted(parent: Manifest, isAux: boolean): void {
+    const own = new FileFinder(this.child.files);
+    const effective = new ManifestFinder(this.child);
+    for (const before of parent.files) {
+      if (before.hash !== undefined && own.find(before.name) !== undefined) continue;
+      const after = effective.find(before.name);
+      if (after !== undefined) this.add(parent.rid, before, after, before.name, isAux);
+    }
+  }
+
+  add(
+    parentRid: Rid | typeof NONE,
+    before: FileEntry | undefined,
+    after: FileEntry | undefined,
+    name: string,
+    isAux: boolean,
+    priorName?: string,
+  ): void {
+    const { ctx } = this;
+    const fnid = ctx.filenames.idOf(name);
+    const pfnid = priorName === undefined ? 0 : ctx.filenames.idOf(priorName);
+    const pid = before?.hash === undefined ? NONE : ctx.ridOf(before.hash);
+    const fid = after?.hash === undefined ? NONE : ctx.ridOf(after.hash);
+    if (fid !== NONE && this.isPublic) ctx.content.publish(fid);
+    if (pid !== NONE && fid !== NONE) ctx.deferDeltify(pid, fid);
+    if (!isAux) this.primaryNames.add(fnid);
+    else if (!this.primaryNames.has(fnid)) return;
+    if (parentRid !== NONE) this.compared.add(parentRid);
+    ctx.db
+      .prepare("INSERT INTO mlink(mid,fid,pmid,pid,fnid,pfnid,mperm,isaux) VALUES(?,?,?,?,?,?,?,?)")
+      .run(this.child.rid, fid, parentRid, pid, fnid, pfnid, MPERM[after?.permission ?? ""], isAux ? 1 : 0);
+  }
+}
+
+const MPERM: Readonly<Record<FilePermission, number>> = { "": 0, x: 1, l: 2 };
+
+/** Notes that delta manifest `rid` waits for `baseline`. */
+export function recordOrphan(ctx: LinkContext, rid: Rid, baseline: Rid): void {
+  ctx.db.prepare("INSERT OR IGNORE INTO orphan(rid,baseline) VALUES(?,?)").run(rid, baseline);
+}
+
+/** An older manifest is best stored as a delta of the next one of its kind. */
+function proposeDelta(ctx: LinkContext, parent: Manifest, child: Manifest): void {
+  if ((parent.baseRid === undefined) === (child.baseRid === undefined))
+    ctx.deferDeltify(parent.rid, child.rid);
+  else if (parent.baseRid !== undefined) ctx.deferDeltify(parent.baseRid, child.rid);
+}
+
+function noteClosely(ctx: LinkContext, parent: Manifest, child: Manifest): void {
+  const parentMtime = toJulian(parent.checkIn.date);
+  const childMtime = toJulian(child.checkIn.date);
+  if (childMtime < parentMtime + FUDGE_WINDOW_DAYS) {
+    ctx.deferTimeFudge(parent.rid, { parentMtime, child: child.rid, childMtime });
+  }
+}
+
+function markAddedByMerge(ctx: LinkContext, mid: Rid, comparedCount: number): void {
+  ctx.db
+    .prepare(
+      "UPDATE mlink SET pid=-1 WHERE mid=?1 AND pid=0 AND fnid IN" +
+        " (SELECT fnid FROM mlink WHERE mid=?1 GROUP BY fnid HAVING count(*)<?2)",
+    )
+    .run(mid, comparedCount);
+}
+
+/** The parents a check-in names, the primary first, as stored in plink. */
+export function parentCountOf(checkIn: CheckIn): number {
+  return checkIn.parents.length;
+}
