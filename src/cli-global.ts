@@ -12,7 +12,12 @@ export const GLOBAL_ARGS = {
     text,
   ),
   checkout: option(
-    { description: "the folder to work in: a checkout, or where the repository is", valueHint: "DIR", alias: ["C"], default: "." },
+    {
+      description: "the folder to work in: a checkout, or where the repository is",
+      valueHint: "DIR",
+      alias: ["C"],
+      default: ".",
+    },
     text,
   ),
   json: flag({ description: "results as JSON" }),

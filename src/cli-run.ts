@@ -126,10 +126,14 @@ function readValues(found: Found, env: Env): Values<typeof GLOBAL_ARGS> {
 }
 
 async function printVersion(words: readonly string[], env: Env): Promise<ExitCode> {
-  const { versionFacts, versionText } = await import("./cli-version.ts");
+  const { irohLoads, versionFacts, versionText } = await import("./cli-version.ts");
   const globals = { path: ["edgesync"], command: rootCommand, words: words.filter((w) => w !== "--version") };
-  const out = outputFor(globalValues(readValues(globals, env)), env);
-  out.result(versionFacts(), versionText);
+  const values = globalValues(readValues(globals, env));
+  const out = outputFor(values, env);
+  const loads = values.verbose ? { irohLoads: await irohLoads() } : {};
+  out.result({ ...versionFacts(), ...loads }, () => {
+    return versionText() + (values.verbose ? `iroh ${loads.irohLoads ? "loads" : "does not load"}\n` : "");
+  });
   out.flush();
   return EXIT.done;
 }

@@ -1,8 +1,11 @@
-/** `edgesync --version`: what this program is made of. Loads almost nothing: it is the measure of start-up. */
+/**
+ * `edgesync --version`: what this program is made of. Loads almost nothing, for it is the measure of
+ * start-up; with `-v` it also tries what it only names otherwise.
+ */
 import { sqliteVersion } from "./db.ts";
 import { release } from "./release.ts";
 
-/** The version as data; `without iroh` is `iroh: null`. */
+/** The version as data. Without iroh, `iroh` is null. */
 export function versionFacts() {
   const { version, commit, date, iroh } = release;
   return {
@@ -18,5 +21,17 @@ export function versionFacts() {
 export function versionText(): string {
   const { version, commit, date, bun, sqlite, iroh } = versionFacts();
   const addon = iroh === null ? "without iroh" : `iroh ${iroh}`;
-  return `edgesync ${version} (commit ${commit.slice(0, 12)}${commit.endsWith("+") ? "+" : ""}, ${date})\nBun ${bun}, SQLite ${sqlite}, ${addon}\n`;
+  return `edgesync ${version} (commit ${shortCommit(commit)}, ${date})\nBun ${bun}, SQLite ${sqlite}, ${addon}\n`;
+}
+
+/** Keeps the mark of a build from a changed tree. */
+const shortCommit = (commit: string) => commit.replace(/^([0-9a-f]{12})[0-9a-f]*/, "$1");
+
+/** Whether iroh's addon really loads. */
+export async function irohLoads(): Promise<boolean> {
+  const { loadIroh } = await import("./iroh-addon.ts");
+  return loadIroh().then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,0 +1,65 @@
+/**
+ * `npm test`: builds the executable, gets the programs that the tests compare with (`fossil`,
+ * `nats-server`) if they are missing, runs every test, or those named, and ends with a line
+ * `N passed, N failed`.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const root = join(import.meta.dir, "..");
+const PROGRAMS = ["fossil", "nats-server"];
+
+/** Where Debian puts servers, which the PATH of a plain user may lack. */
+process.env["PATH"] = `${process.env["PATH"]}:/usr/sbin`;
+
+function main(): void {
+  run([process.execPath, "build.ts", "--allow-without-iroh"]);
+  getPrograms();
+  const folder = mkdtempSync(join(tmpdir(), "edgesync-tests-"));
+  const report = join(folder, "report.xml");
+  const words = ["test", "--reporter=junit", `--reporter-outfile=${report}`, ...process.argv.slice(2)];
+  const { exitCode } = Bun.spawnSync([process.execPath, ...words], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const counts = readCounts(report);
+  rmSync(folder, { recursive: true });
+  // A file that cannot be loaded fails the run without failing a test.
+  const failed = exitCode === 0 ? counts.failed : Math.max(counts.failed, 1);
+  console.log(`${counts.passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+function getPrograms(): void {
+  const missing = () => PROGRAMS.filter((program) => Bun.which(program) === null);
+  if (missing().length === 0) return;
+  if (process.platform === "linux" && process.getuid?.() === 0 && Bun.which("apt-get") !== null) {
+    run(["apt-get", "update", "-q"]);
+    run(["apt-get", "install", "-q", "-y", "--no-install-recommends", ...missing()]);
+    if (missing().length === 0) return;
+  }
+  const names = missing().join(" ");
+  const how =
+    process.platform === "darwin"
+      ? `run: brew install ${names}`
+      : process.platform === "win32"
+        ? `install ${names} and put the folder of each on PATH`
+        : `run: sudo apt-get install ${names} (or your system's equivalent)`;
+  console.error(`The tests compare with ${names}, not found on PATH; ${how}`);
+  process.exit(1);
+}
+
+function run(words: string[]): void {
+  const { exitCode } = Bun.spawnSync(words, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  if (exitCode !== 0) process.exit(exitCode || 1);
+}
+
+function readCounts(report: string): { passed: number; failed: number } {
+  const head = readFileSync(report, "utf8").slice(0, 1000);
+  const count = (name: string) => Number(new RegExp(`<testsuites[^>]* ${name}="(\\d+)"`).exec(head)?.[1]);
+  const failed = count("failures");
+  return { passed: count("tests") - failed - count("skipped"), failed };
+}
+
+main();
