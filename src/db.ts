@@ -219,7 +219,7 @@ export class Db {
       this.exec("COMMIT");
       return result;
     } catch (error) {
-      this.rollbacks++;
+      if (begin === "BEGIN IMMEDIATE") this.rollbacks++;
       // A failed COMMIT or a full disk may have rolled back already.
       if (this.inner.inTransaction) this.inner.run("ROLLBACK");
       throw error;
@@ -228,7 +228,7 @@ export class Db {
     }
   }
 
-  /** Transactions of this connection that were undone: what was read or cached during one may not exist. */
+  /** Write transactions of this connection that were undone: what was read or cached during one may not exist. */
   get rollbackCount(): number {
     return this.rollbacks;
   }
@@ -257,7 +257,7 @@ export class Db {
     this.statements.clear();
     try {
       if (this.mode !== "read") {
-        this.inner.run(`PRAGMA busy_timeout=${CLOSE_BUSY_TIMEOUT_MS}`);
+        this.setBusyTimeout(CLOSE_BUSY_TIMEOUT_MS);
         this.inner.run("PRAGMA wal_checkpoint(TRUNCATE)");
       }
     } catch {

@@ -122,6 +122,23 @@ export class Content extends BlobTable {
     return rid === undefined ? undefined : this.get(rid);
   }
 
+  /**
+   * One step of expanding: artifact `rid`, given what it is stored as a delta of, expanded (`undefined` for a
+   * full text).
+   *
+   * @throws RepoError `content-damaged` (data: rid, hash)
+   */
+  expandStep(rid: Rid, hash: Hash, source: Uint8Array | undefined): Uint8Array {
+    try {
+      const packed = this.db.prepare("SELECT content FROM blob WHERE rid=?").value<Uint8Array | null>(rid);
+      const bytes = unpackBlob(packed ?? EMPTY, ARTIFACT_MAX_BYTES);
+      return source === undefined ? bytes : applyDelta(source, bytes, ARTIFACT_MAX_BYTES);
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
+      throw this.damaged(rid, hash, error.message, error);
+    }
+  }
+
   /** The artifact as the file holds it; `undefined` when unknown or a phantom. Never expands anything. */
   stored(rid: Rid): StoredContent | undefined {
     const [row] = this.db
@@ -321,17 +338,6 @@ export class Content extends BlobTable {
         "delta-private-source",
         `the public artifact ${hash} came as a delta of a private one`,
       );
-    }
-  }
-
-  private expandStep(rid: Rid, hash: Hash, source: Uint8Array | undefined): Uint8Array {
-    try {
-      const packed = this.db.prepare("SELECT content FROM blob WHERE rid=?").value<Uint8Array | null>(rid);
-      const bytes = unpackBlob(packed ?? EMPTY, ARTIFACT_MAX_BYTES);
-      return source === undefined ? bytes : applyDelta(source, bytes, ARTIFACT_MAX_BYTES);
-    } catch (error) {
-      if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
-      throw this.damaged(rid, hash, error.message, error);
     }
   }
 

@@ -1,0 +1,120 @@
+/**
+ * The files of a check-in: names, contents, and when each came to be as it is.
+ *
+ * A full manifest lists every file; a delta manifest adds to, replaces or deletes from those of its baseline
+ * (`repo-manifest.ts`). A file dates from the earliest ancestor, merges included, that holds the same content
+ * as new (Fossil `src/browse.c`, file ages; so `fossil ls -v -r` prints it).
+ */
+import type { FileEntry, FilePermission } from "./artifact-types.ts";
+import { NameError, RepoError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
+import { type EpochMs, fromJulian } from "./julian.ts";
+import type { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import { filesOf, isOrphan, type Manifest, ManifestFinder, Manifests } from "./repo-manifest.ts";
+
+/** One file of a check-in. */
+export interface CheckInFile {
+  /** Path from the top of the tree, with `/`. */
+  readonly name: string;
+  readonly hash: Hash;
+  readonly permission: FilePermission;
+  readonly rid: Rid | undefined;
+  /** In bytes; `undefined` while the content is missing. */
+  readonly size: number | undefined;
+}
+
+export interface FileOrigin {
+  readonly checkIn: Rid;
+  readonly date: EpochMs;
+}
+
+/**
+ * Every file of a check-in, in order of the bytes of the names.
+ *
+ * @throws NameError `not-a-checkin`; RepoError `content-missing` when its manifest or baseline is not here
+ */
+export function listFiles(repo: Repo, checkIn: Rid): CheckInFile[] {
+  return [...filesOf(openManifest(repo, checkIn))].map((entry) => toFile(repo, entry));
+}
+
+/**
+ * One file of a check-in by its exact name; `undefined` when the check-in has no such file.
+ *
+ * @throws as `listFiles`
+ */
+export function findFile(repo: Repo, checkIn: Rid, name: string): CheckInFile | undefined {
+  const entry = new ManifestFinder(openManifest(repo, checkIn)).find(name);
+  return entry && toFile(repo, entry);
+}
+
+/**
+ * The content of one file of a check-in. Of a symbolic link it is the target's path.
+ *
+ * @throws NameError `no-such-file`; RepoError `content-missing`; else as `listFiles`
+ */
+export function readFile(repo: Repo, checkIn: Rid, name: string): Uint8Array {
+  const file = findFile(repo, checkIn, name);
+  if (file === undefined) {
+    const version = repo.content.hashOf(checkIn).slice(0, 10);
+    throw new NameError("no-such-file", `check-in ${version} has no file ${JSON.stringify(name)}`);
+  }
+  const content = file.rid === undefined ? undefined : repo.content.get(file.rid);
+  if (content === undefined) throw missing(file.hash);
+  return content;
+}
+
+/** For each file of a check-in, by name, the check-in that brought its content. */
+export function fileOrigins(
+  repo: Repo,
+  checkIn: Rid,
+  files: readonly CheckInFile[],
+): Map<string, FileOrigin> {
+  const ancestors = new Set<Rid>(
+    repo.db
+      .prepare(
+        `WITH RECURSIVE ancestor(rid) AS (VALUES(?) UNION SELECT p.pid FROM ancestor a JOIN plink p ON p.cid=a.rid)
+         SELECT rid FROM ancestor`,
+      )
+      .values<[Rid]>(checkIn)
+      .flat(),
+  );
+  const holders = repo.db.prepare(
+    `SELECT m.mid, e.mtime FROM mlink m JOIN event e ON e.objid=m.mid
+     WHERE m.fid=? AND m.fid!=m.pid ORDER BY e.mtime`,
+  );
+  const origins = new Map<string, FileOrigin>();
+  for (const { name, rid } of files) {
+    if (rid === undefined) continue;
+    for (const [mid, mtime] of holders.values<[Rid, number]>(rid)) {
+      if (!ancestors.has(mid)) continue;
+      origins.set(name, { checkIn: mid, date: fromJulian(mtime) });
+      break;
+    }
+  }
+  return origins;
+}
+
+function openManifest(repo: Repo, checkIn: Rid): Manifest {
+  const opened = new Manifests(repo.content).open(checkIn);
+  if (opened === undefined) {
+    const hash = repo.content.hashOf(checkIn);
+    if (!repo.content.isAvailable(checkIn)) throw missing(hash);
+    throw new NameError("not-a-checkin", `${hash} is not a check-in`);
+  }
+  if (isOrphan(opened)) throw missing(repo.content.hashOf(opened.baseline));
+  return opened;
+}
+
+function toFile(repo: Repo, { name, hash, permission }: FileEntry): CheckInFile {
+  const rid = repo.content.ridOf(hash!);
+  const size = rid === undefined ? -1 : repo.content.size(rid);
+  return { name, hash: hash!, permission, rid, size: size < 0 ? undefined : size };
+}
+
+function missing(hash: Hash): RepoError {
+  return new RepoError("content-missing", `the content of artifact ${hash} is not in this repository`, {
+    hint: "sync with a peer that has it",
+    data: { hash },
+  });
+}
