@@ -1,0 +1,132 @@
+/**
+ * Applies deltas. The format is described in `delta.ts`.
+ *
+ * Accepted is what stock Fossil accepts: anything after the final `;` is ignored, a copy of no bytes is
+ * legal (it copies nothing) if its offset is inside the source, and the checksum is not compared unless
+ * asked for, because stock does not (fossil-facts G26): the artifact's hash protects the result.
+ *
+ * Deltas come from outside, and a dozen bytes can declare a gigabyte. Memory for the target is taken
+ * only for a declared size up to the limit, and beyond the size of source and delta together (which the
+ * caller already holds) only after a first walk over the commands has shown that they produce it.
+ */
+import type { Bytes } from "./bytes.ts";
+import {
+  asBuffer,
+  COPY,
+  COPY_END,
+  DeltaReader,
+  deltaChecksum,
+  FINISH,
+  LITERAL,
+  readHeader,
+} from "./delta.ts";
+import { FormatError, LimitError } from "./errors.ts";
+import { ARTIFACT_MAX_BYTES } from "./limits.ts";
+
+/** Up to this length a loop beats a call to copy bytes. */
+const LOOP_MAX_BYTES = 16;
+
+export interface ApplyOptions {
+  /** Also compare the checksum at the end of the delta; stock does not. */
+  readonly verifyChecksum?: boolean;
+}
+
+/**
+ * The target that `delta` makes of `source`, in memory of its own.
+ *
+ * @param sizeMax largest accepted target, in bytes
+ * @throws LimitError `delta-size` when a larger target is declared
+ * @throws FormatError `delta-header`, `delta-command`, `delta-range` (a copy outside the source, a literal
+ *   outside the delta), `delta-length` (commands produce more or less than declared), `delta-end` (no `;`),
+ *   `delta-checksum` (only when asked to verify)
+ */
+export function applyDelta(
+  source: Uint8Array,
+  delta: Uint8Array,
+  sizeMax: number = ARTIFACT_MAX_BYTES,
+  options: ApplyOptions = {},
+): Bytes {
+  const reader = new DeltaReader(asBuffer(delta));
+  const size = readHeader(reader);
+  if (size > sizeMax) {
+    throw new LimitError("delta-size", `delta declares an output of ${size} bytes, more than ${sizeMax}`);
+  }
+  const commandsAt = reader.at;
+  if (size > source.length + delta.length) {
+    walk(reader, size, asBuffer(source), undefined);
+    reader.at = commandsAt;
+  }
+  // Uninitialized: a walk that ends without an error has written every byte.
+  const target = Buffer.allocUnsafeSlow(size);
+  const checksum = walk(reader, size, asBuffer(source), target);
+  if (options.verifyChecksum === true) {
+    const actual = deltaChecksum(target);
+    if (actual !== checksum) {
+      throw new FormatError(
+        "delta-checksum",
+        `delta ends with checksum ${checksum}, its output has ${actual}`,
+        { hint: "The delta belongs to another source." },
+      );
+    }
+  }
+  return new Uint8Array(target.buffer, target.byteOffset, size);
+}
+
+/**
+ * Runs the commands up to the final `;`, into `target` if there is one. Returns the checksum there.
+ * `target`, if given, has room for `size` bytes; nothing is written past it whatever the commands say.
+ */
+function walk(reader: DeltaReader, size: number, source: Buffer, target: Buffer | undefined): number {
+  const delta = reader.bytes;
+  const end = delta.length;
+  let written = 0;
+  while (reader.at < end) {
+    const count = reader.number();
+    if (reader.at >= end) break;
+    const command = delta[reader.at++]!;
+    if (command === FINISH) {
+      if (written !== size) {
+        throw new FormatError("delta-length", `delta declares ${size} bytes of output but makes ${written}`);
+      }
+      return count;
+    }
+    let from: Buffer;
+    let offset: number;
+    if (command === COPY) {
+      from = source;
+      offset = reader.number();
+      if (!reader.take(COPY_END)) throw badCommand(reader, "a copy ends with a comma");
+    } else if (command === LITERAL) {
+      from = delta;
+      offset = reader.at;
+      reader.at += count;
+    } else {
+      throw badCommand(reader, "a command is a copy (@), a literal (:) or the end (;)");
+    }
+    if (offset + count > from.length) throw outOfRange(command, offset, count, from.length);
+    if (count > size - written) {
+      throw new FormatError("delta-length", `delta declares ${size} bytes of output but makes more`);
+    }
+    if (target !== undefined) copyBytes(from, offset, target, written, count);
+    written += count;
+  }
+  throw new FormatError("delta-end", `delta of ${end} bytes ends without a checksum and semicolon`);
+}
+
+function copyBytes(from: Buffer, offset: number, target: Buffer, at: number, count: number): void {
+  if (count > LOOP_MAX_BYTES) from.copy(target, at, offset, offset + count);
+  else for (let i = 0; i < count; i++) target[at + i] = from[offset + i]!;
+}
+
+function badCommand(reader: DeltaReader, expected: string): FormatError {
+  return new FormatError("delta-command", `in a delta, ${expected}; byte ${reader.at} is something else`);
+}
+
+function outOfRange(command: number, offset: number, count: number, length: number): FormatError {
+  const what = command === COPY ? "copies from its source" : "quotes from itself";
+  return new FormatError(
+    "delta-range",
+    `delta ${what} bytes ${offset} to ${offset + count}, but there are only ${length}`,
+    { hint: "The delta is damaged or belongs to another source." },
+  );
+}
