@@ -60,7 +60,7 @@ const VOLATILE_TABLES: ReadonlySet<string> = new Set(["unsent", "admin_log", "ac
 
 /** `config` rows that a rebuild or any command may write. */
 const VOLATILE_CONFIG =
-  /^name="(rebuilt|content-schema|aux-schema|backoffice|remote-code|remote-maxid|ci-lock-[^"]*)" /;
+  /^name="(rebuilt|content-schema|aux-schema|backoffice|remote-code|remote-maxid|seen-delta-manifest|ci-lock-[^"]*)" /;
 
 type Reference = "artifact" | "tag" | "file" | "ticket" | "user";
 
