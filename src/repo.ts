@@ -56,7 +56,7 @@ export interface OpenOptions extends RepoDependencies {
   readonly cacheBytes?: number;
   /** How long to wait for another process's lock, in milliseconds. */
   readonly busyTimeoutMs?: number;
-  /** Accept derived tables that are missing or of another version: only a rebuild may ask for that. */
+  /** Accept derived tables that are missing or of an older version: for what rebuilds or only verifies. */
   readonly anyDerivedSchema?: boolean;
 }
 
@@ -215,13 +215,7 @@ function checkFile(path: string, mode: "read" | "write"): void {
  * count holds when the counters at 24 and 92 agree and nothing waits in a journal.
  */
 function checkHeader(path: string, size: number): void {
-  const header = new Uint8Array(100);
-  const fd = openSync(path, "r");
-  try {
-    readSync(fd, header, 0, header.length, 0);
-  } finally {
-    closeSync(fd);
-  }
+  const header = readHeader(path);
   if (Buffer.from(header.subarray(0, 16)).toString("latin1") !== "SQLite format 3\0") {
     throw new RepoError("not-sqlite", `${path} is not a Fossil repository (not a SQLite database)`);
   }
@@ -236,6 +230,21 @@ function checkHeader(path: string, size: number): void {
     });
   }
   if (size < REPOSITORY_MIN_BYTES) throw notARepository(path, undefined);
+}
+
+function readHeader(path: string): Uint8Array {
+  const header = new Uint8Array(100);
+  try {
+    const fd = openSync(path, "r");
+    try {
+      readSync(fd, header, 0, header.length, 0);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+  return header;
 }
 
 function checkTables(db: Db, anyDerivedSchema: boolean): void {
@@ -256,10 +265,10 @@ function checkTables(db: Db, anyDerivedSchema: boolean): void {
   if (content !== undefined && content !== CONTENT_SCHEMA) {
     throw newerSchema(db.path, "content-schema", content, CONTENT_SCHEMA);
   }
-  if (anyDerivedSchema) return;
   const aux = setting("aux-schema");
   if (aux !== undefined && aux > AUX_SCHEMA_MAX)
     throw newerSchema(db.path, "aux-schema", aux, AUX_SCHEMA_MAX);
+  if (anyDerivedSchema) return;
   const missing = DERIVED_TABLES.find((table) => !names.has(table));
   if (aux === undefined || aux < AUX_SCHEMA_MIN || missing !== undefined) {
     const why = missing === undefined ? `aux-schema is ${aux ?? "unset"}` : `there is no table ${missing}`;
