@@ -2,32 +2,38 @@
  * Which repository a command works on: the one named with `-R`, else the open checkout's, else the only
  * `*.fossil` in the folder worked in (`-C`, by default the current one), else an error that says so.
  *
- * A checkout is a folder with `.fslckout` (or, on Windows, `_FOSSIL_`) in it or above it: a database whose
- * table `vvar` names the repository, relative to the checkout's top when it is no absolute path.
+ * A checkout is a folder with `.fslckout` (on Windows `_FOSSIL_`) in it or above it: a database whose table
+ * `vvar` names the repository, relative to the checkout's top when it is no absolute path, and the check-in
+ * that is checked out (Fossil `src/db.c`).
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { CliContext, GlobalValues } from "./cli-context.ts";
 import { Db } from "./db.ts";
 import { RepoError } from "./errors.ts";
+import { isHash } from "./hash.ts";
 import { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
 
 const CHECKOUT_DATABASES = [".fslckout", "_FOSSIL_"];
 
-/**
- * @throws RepoError `no-repository`, `several-repositories`, `checkout-broken`
- */
-export function findRepository({
-  repository,
-  checkout,
-}: Pick<GlobalValues, "repository" | "checkout">): string {
+/** An open repository and, when the command runs in a checkout of it, the check-in that is checked out. */
+export interface OpenRepository {
+  readonly repo: Repo;
+  readonly checkout: Rid | undefined;
+}
+
+type Place = Pick<GlobalValues, "repository" | "checkout">;
+
+/** @throws RepoError `no-repository`, `several-repositories`, `checkout-broken` */
+export function findRepository({ repository, checkout }: Place): string {
   if (repository !== undefined) return repository;
-  const top = findCheckout(resolve(checkout));
-  if (top !== undefined) return repositoryOfCheckout(top);
-  const found = repositoriesIn(checkout);
-  if (found.length === 1) return join(checkout, found[0]!);
-  if (found.length > 1) {
-    throw new RepoError("several-repositories", `several repositories here: ${found.join(", ")}`, {
+  const found = findCheckout(checkout);
+  if (found !== undefined) return found.repository;
+  const candidates = repositoriesIn(checkout);
+  if (candidates.length === 1) return join(checkout, candidates[0]!);
+  if (candidates.length > 1) {
+    throw new RepoError("several-repositories", `several repositories here: ${candidates.join(", ")}`, {
       hint: "name one with -R FILE",
     });
   }
@@ -38,38 +44,54 @@ export function findRepository({
 
 /** Opens the command's repository, gives it to `use`, and closes it whatever happens. */
 export async function withRepository<T>(
-  context: CliContext,
+  { globals, clock, random }: CliContext,
   mode: "read" | "write",
-  use: (repo: Repo) => T | Promise<T>,
+  use: (open: OpenRepository) => T | Promise<T>,
 ): Promise<T> {
-  const { clock, random } = context;
-  const repo = Repo.open(findRepository(context.globals), { mode, clock, random });
+  const path = findRepository(globals);
+  const repo = Repo.open(path, { mode, clock, random });
   try {
-    return await use(repo);
+    return await use({ repo, checkout: checkedOut(repo, globals.checkout) });
   } finally {
     repo.close();
   }
 }
 
-/** The nearest folder at or above `directory` that holds a checkout's database: that database's path. */
-function findCheckout(directory: string): string | undefined {
-  for (let current = directory; ; current = dirname(current)) {
+interface FoundCheckout {
+  readonly repository: string;
+  readonly checkIn: string | undefined;
+}
+
+/** The checkout at or above `directory`. */
+function findCheckout(directory: string): FoundCheckout | undefined {
+  for (let folder = resolve(directory); ; folder = dirname(folder)) {
     for (const name of CHECKOUT_DATABASES) {
-      if (existsSync(join(current, name))) return join(current, name);
+      if (existsSync(join(folder, name))) return readCheckout(join(folder, name));
     }
-    if (dirname(current) === current) return undefined;
+    if (dirname(folder) === folder) return undefined;
   }
 }
 
-function repositoryOfCheckout(database: string): string {
+function readCheckout(database: string): FoundCheckout {
   const db = Db.open(database, { mode: "read" });
   try {
-    const path = db.prepare("SELECT value FROM vvar WHERE name='repository'").value<string>();
+    const variable = db.prepare("SELECT value FROM vvar WHERE name=?");
+    const path = variable.value<string>("repository");
     if (path === undefined) throw new RepoError("checkout-broken", `${database} names no repository`);
-    return isAbsolute(path) ? path : join(dirname(database), path);
+    const repository = isAbsolute(path) ? path : join(dirname(database), path);
+    return { repository, checkIn: variable.value<string>("checkout-hash") };
   } finally {
     db.close();
   }
+}
+
+/** The check-in of the checkout we are in, if that is one of `repo`. */
+function checkedOut(repo: Repo, directory: string): Rid | undefined {
+  const found = findCheckout(directory);
+  if (found?.checkIn === undefined || !isHash(found.checkIn) || !existsSync(found.repository))
+    return undefined;
+  const same = realpathSync(found.repository) === realpathSync(repo.path);
+  return same ? repo.content.ridOf(found.checkIn) : undefined;
 }
 
 function repositoriesIn(directory: string): string[] {

@@ -3,7 +3,9 @@
  * and blanks where none belong are refused.
  */
 import { badValue, type Parser } from "./cli-command.ts";
+import { type EpochMs, parseDate } from "./julian.ts";
 import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
+import { endOfTime, isPunctuatedTime } from "./repo-name-time.ts";
 
 /** A decimal whole number from `min` to `max`, both included. */
 export function integer(min: number, max: number): Parser<number> {
@@ -32,4 +34,16 @@ export function choice<const C extends string>(...choices: readonly C[]): Parser
 /** Where to listen: `HOST:PORT`, `:PORT`, `[IPV6]:PORT`. */
 export function address(defaultPort: number): Parser<ListenAddress> {
   return (value) => parseListenAddress(value, defaultPort);
+}
+
+/**
+ * A date, or a date and a time, in UTC. What is left out of it counts as its first or its last moment: a
+ * day from 00:00 or until 23:59:59.999.
+ */
+export function moment(edge: "first" | "last"): Parser<EpochMs> {
+  return (value) => {
+    const last = /^\d{4}-?\d\d-?\d\d/.test(value) ? endOfTime(value) : undefined;
+    if (last === undefined) return badValue("a date such as 2026-01-31 or 2026-01-31T12:00", value);
+    return edge === "last" || !isPunctuatedTime(value) ? last : parseDate(value);
+  };
 }

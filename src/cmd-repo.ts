@@ -5,10 +5,16 @@ export const repoCommand = group({
   description: "works on one repository file",
   examples: [
     { line: "edgesync repo new project.fossil", about: "make a repository" },
-    { line: "edgesync repo info -R project.fossil", about: "see what is in it" },
+    { line: "edgesync repo timeline -R project.fossil", about: "see what happened in it" },
   ],
   subCommands: {
     new: async () => (await import("./cmd-repo-new.ts")).newCommand,
     info: async () => (await import("./cmd-repo-info.ts")).infoCommand,
+    timeline: async () => (await import("./cmd-repo-timeline.ts")).timelineCommand,
+    ls: async () => (await import("./cmd-repo-files.ts")).lsCommand,
+    cat: async () => (await import("./cmd-repo-files.ts")).catCommand,
+    verify: async () => (await import("./cmd-repo-verify.ts")).verifyCommand,
+    config: async () => (await import("./cmd-repo-config.ts")).configCommand,
+    user: async () => (await import("./cmd-repo-user.ts")).userCommand,
   },
 });
