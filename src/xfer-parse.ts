@@ -111,8 +111,10 @@ export class CardReader implements Iterable<Card> {
     }
     this.position = start + length;
     card.content = message.subarray(start, this.position);
-    const endsLine = length === 0 || message[this.position - 1] === LINE_FEED;
-    const mayFollow = rule.rule === "line-feed" || (rule.rule === "line-feed-if-missing" && !endsLine);
+    // Stock passes over one byte after a config's payload whatever it is.
+    if (rule.rule === "line-feed") this.position = Math.min(this.position + 1, message.length);
+    const endsLine = length === 0 || message[start + length - 1] === LINE_FEED;
+    const mayFollow = rule.rule === "line-feed-if-missing" && !endsLine;
     if (mayFollow && message[this.position] === LINE_FEED) this.position++;
   }
 }

@@ -156,6 +156,8 @@ describe("payloads", () => {
     expect(bodies("config /user 3\nabc\nprivate\n")).toEqual(["abc", "private"]);
     expect(bodies("config /user 3\nab\n\nprivate\n")).toEqual(["ab\n", "private"]);
     expect(bodies("config /user 3\nabc")).toEqual(["abc"]);
+    // Whatever stands in its place is passed over.
+    expect(bodies("config /user 3\nabc private\n")).toEqual(["abc", "private"]);
   });
 
   test("a uvfile's is there only when it says so", () => {

@@ -1,0 +1,177 @@
+/**
+ * The answering side of the sync protocol: a message and a repository in, a message out. It knows no
+ * sockets; HTTP, NATS, iroh, tests and the simulator all call it.
+ *
+ * A request is one transaction. On a connection that may write it is a `BEGIN IMMEDIATE`, and what it
+ * received is there when the reply is returned, or none of it is; on a reading connection it is one
+ * snapshot, and a request that has to write throws `WriteNeeded` without effect.
+ *
+ * The reply is framed as the request was, except that pages of `clone 3` travel raw. A request that cannot
+ * be served at all (damaged, too large, content that is not what its name says, a locked repository)
+ * throws; `errorReply` turns that into a reply that a stock client shows to its user. Stock itself answers
+ * such a request with HTTP 400 and a page of HTML, of which its client shows only "Bad Request".
+ *
+ * Rules: fossil-facts A–D, G. Where this differs from stock: docs/sync-protocol.md.
+ */
+import { type Bytes, EMPTY } from "./bytes.ts";
+import type { Clock } from "./clock.ts";
+import { EdgeSyncError, FormatError, HashMismatchError, LimitError, RepoError } from "./errors.ts";
+import { formatDateTime } from "./julian.ts";
+import type { Repo } from "./repo.ts";
+import { loginFromCookie } from "./sync-login.ts";
+import { announce } from "./sync-server-announce.ts";
+import { handleCard } from "./sync-server-cards.ts";
+import { ExchangeRefused, ServerExchange, WriteNeeded } from "./sync-server-exchange.ts";
+import { TEXTS } from "./sync-server-texts.ts";
+import { MessageWriter } from "./xfer-format.ts";
+import { decodeMessage, encodeMessage, framingOf, type MessageLimits } from "./xfer-message.ts";
+import { CardReader } from "./xfer-parse.ts";
+
+export { WriteNeeded };
+
+/** What one exchange was for. */
+export type Operation = "clone" | "pull" | "push" | "sync" | "uv" | "config" | "ping" | "invalid";
+
+export interface ServeFacts {
+  readonly operation: Operation;
+  readonly artifactsReceived: number;
+  readonly artifactsSent: number;
+  /** As the reply's last line says. */
+  readonly errors: number;
+  /** Login, when there was one and it was right. */
+  readonly user: string | undefined;
+}
+
+/** Who sends a message, beside what it says itself. */
+export interface Caller {
+  /** Recorded with what is received. */
+  readonly address: string;
+  /** The `Cookie` header, where there is one: newer clients log in through it. */
+  readonly cookie: string | undefined;
+}
+
+export interface ServeRequest extends Caller {
+  readonly contentType: string;
+  readonly body: Uint8Array;
+}
+
+export interface ServeReply {
+  readonly contentType: string;
+  readonly body: Bytes;
+  readonly facts: ServeFacts;
+}
+
+/**
+ * Answers one request as it travels: framed, with its content type.
+ *
+ * @throws WriteNeeded on a repository opened for reading
+ * @throws FormatError, LimitError: the request is damaged or too large
+ * @throws HashMismatchError and others of `ReceiveBatch`: it carried wrong content; nothing of it was kept
+ * @throws RepoError: the repository is locked, damaged, or cannot grow
+ */
+export function serveExchange(repo: Repo, request: ServeRequest, limits: MessageLimits = {}): ServeReply {
+  const { framing, message } = decodeMessage(request.body, request.contentType, limits);
+  const reply = serveMessage(repo, message, request);
+  const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
+  return { contentType, body, facts: reply.facts };
+}
+
+export interface MessageReply {
+  readonly message: Bytes;
+  /** To be sent without compression whatever the request did. */
+  readonly isRaw: boolean;
+  readonly facts: ServeFacts;
+}
+
+/** Answers one message. @throws as `serveExchange` */
+export function serveMessage(repo: Repo, message: Uint8Array, caller: Caller): MessageReply {
+  const x = new ServerExchange(repo, caller.address);
+  const run = () => answer(x, message, caller.cookie);
+  try {
+    if (repo.db.mode === "read") repo.db.snapshot(run);
+    else repo.db.write(run);
+  } catch (error) {
+    if (!(error instanceof ExchangeRefused)) throw error;
+    x.fail(error.message);
+  }
+  return { message: x.out.finish(), isRaw: x.isRawReply, facts: factsOf(x) };
+}
+
+function answer(x: ServerExchange, message: Uint8Array, cookie: string | undefined): void {
+  const login = loginFromCookie(cookie);
+  if (login !== undefined) handleCard(x, login, message);
+  const reader = new CardReader(message, "client");
+  while (!x.isStopped) {
+    const card = reader.next();
+    if (card === undefined) break;
+    handleCard(x, card, message.subarray(reader.lineEnd));
+  }
+  x.finishReceiving();
+  announce(x);
+  x.out.comment(trailer(x.repo.clock, x.errorCount));
+}
+
+/** The last line of a reply, by which a client tells how far the two clocks are apart. */
+function trailer(clock: Clock, errorCount: number): string {
+  return ` timestamp ${formatDateTime(clock.now()).replace(" ", "T")} errors ${errorCount}`;
+}
+
+function factsOf(x: ServerExchange): ServeFacts {
+  const { artifactsReceived, artifactsSent, errorCount: errors, user } = x;
+  return { operation: operationOf(x.seen), artifactsReceived, artifactsSent, errors, user };
+}
+
+function operationOf(seen: ReadonlySet<string>): Operation {
+  if (seen.has("clone")) return "clone";
+  if (seen.has("pull")) return seen.has("push") ? "sync" : "pull";
+  if (seen.has("push")) return "push";
+  if (["pragma uv-hash", "uvfile", "uvgimme"].some((type) => seen.has(type))) return "uv";
+  return seen.has("config") || seen.has("reqconfig") ? "config" : "ping";
+}
+
+/** A reply to a request that `serveExchange` has refused by throwing `error`. */
+export function errorMessage(error: unknown, clock: Clock): Bytes {
+  const out = new MessageWriter();
+  out.card({ type: "error", text: errorText(error) });
+  out.comment(trailer(clock, 1));
+  return out.finish();
+}
+
+export interface HttpErrorReply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Bytes;
+}
+
+/**
+ * `errorMessage` over HTTP. The status is 200 for whatever a client can have sent in good faith, for stock
+ * clients show the text of an error card and of any other status only its name.
+ */
+export function errorReply(error: unknown, requestType: string, clock: Clock): HttpErrorReply {
+  const framing = framingOf(requestType);
+  if (framing === undefined) return { status: 415, contentType: "text/plain", body: EMPTY as Bytes };
+  const { contentType, body } = encodeMessage(errorMessage(error, clock), framing);
+  return { status: error instanceof EdgeSyncError ? 200 : 500, contentType, body };
+}
+
+/** What a stranger may be told: nothing of paths or of the insides. */
+function errorText(error: unknown): string {
+  if (error instanceof HashMismatchError) {
+    const { hash } = error.data;
+    return TEXTS.wrongHash(String(hash));
+  }
+  if (error instanceof FormatError || error instanceof LimitError || error instanceof ExchangeRefused) {
+    return error.message;
+  }
+  if (error instanceof RepoError)
+    return REPO_TEXTS[error.code] ?? `the repository cannot be used (${error.code})`;
+  if (error instanceof EdgeSyncError) return error.message;
+  return "internal error on the server";
+}
+
+const REPO_TEXTS: Readonly<Record<string, string>> = {
+  "repo-locked": "the repository is locked by another process; try again later",
+  "repo-schema-outdated": TEXTS.schemaOutdated,
+  "disk-full": "the server's disk is full; nothing was stored",
+  "repo-read-only": "the repository cannot be written on the server; nothing was stored",
+};
