@@ -14,8 +14,10 @@
  *
  * Source: Fossil `www/fileformat.wiki` on fossilized text, and its `encode.c` for the odd cases.
  */
-import { type Bytes, concat, latin1, strictText, utf8 } from "./bytes.ts";
+import { decodeText, encodeText, latin1 } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
+
+export { decodeText, encodeText };
 
 const NON_ASCII = /[\u0080-\uffff]/;
 const SPECIAL = /[ \n\t\r\v\f\\]/g;
@@ -68,57 +70,10 @@ export function escapeText(text: string): string {
 /** A raw string as text; see layer 2 above. */
 export function decodeRaw(raw: string): string {
   if (!NON_ASCII.test(raw)) return raw;
-  const bytes = new Uint8Array(Buffer.from(raw, "latin1"));
-  return strictText(bytes) ?? decodeIllFormed(bytes);
+  return decodeText(new Uint8Array(Buffer.from(raw, "latin1")));
 }
 
-/** The inverse of `decodeRaw`, as bytes. Surrogates that stand for no byte become U+FFFD. */
-export function encodeText(text: string): Bytes {
-  if (text.isWellFormed()) return utf8(text);
-  const parts: Uint8Array[] = [];
-  let start = 0;
-  // With the `u` flag this matches lone surrogates only.
-  for (const match of text.matchAll(/[\udc80-\udcff]+/gu)) {
-    parts.push(utf8(text.slice(start, match.index)));
-    parts.push(Uint8Array.from(match[0], (char) => char.charCodeAt(0) - 0xdc00));
-    start = match.index + match[0].length;
-  }
-  parts.push(utf8(text.slice(start)));
-  return concat(parts);
-}
-
-/** The inverse of `decodeRaw`, as a raw string: compare these to order texts by their bytes. */
+/** The inverse of `decodeRaw` (`encodeText` gives it as bytes): compare these to order texts by their bytes. */
 export function rawOf(text: string): string {
   return NON_ASCII.test(text) ? latin1(encodeText(text)) : text;
-}
-
-function decodeIllFormed(bytes: Uint8Array): string {
-  let decoded = "";
-  let start = 0;
-  for (let i = 0; i < bytes.length; ) {
-    const length = sequenceLength(bytes, i);
-    if (length > 0) {
-      i += length;
-      continue;
-    }
-    decoded += strictText(bytes.subarray(start, i))! + String.fromCharCode(0xdc00 + bytes[i]!);
-    start = ++i;
-  }
-  return decoded + strictText(bytes.subarray(start))!;
-}
-
-/** Bytes of the well-formed UTF-8 sequence at `at`; 0 when there is none (Unicode table 3-7). */
-function sequenceLength(bytes: Uint8Array, at: number): number {
-  const lead = bytes[at]!;
-  if (lead < 0x80) return 1;
-  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-  const second = bytes[at + 1] ?? 0;
-  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
-  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
-  if (length === 0 || second < low || second > high) return 0;
-  for (let i = 2; i < length; i++) {
-    const next = bytes[at + i] ?? 0;
-    if (next < 0x80 || next > 0xbf) return 0;
-  }
-  return length;
 }

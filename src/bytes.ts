@@ -52,8 +52,59 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);
 }
 
+/** Decodes UTF-8 without loss: a byte that is not part of it becomes the lone surrogate U+DC00 + byte. */
+export function decodeText(bytes: Uint8Array): string {
+  return strictText(bytes) ?? decodeIllFormed(bytes);
+}
+
+function decodeIllFormed(bytes: Uint8Array): string {
+  let decoded = "";
+  let start = 0;
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes, i);
+    if (length > 0) {
+      i += length;
+      continue;
+    }
+    decoded += strictText(bytes.subarray(start, i))! + String.fromCharCode(0xdc00 + bytes[i]!);
+    start = ++i;
+  }
+  return decoded + strictText(bytes.subarray(start))!;
+}
+
+/** Bytes of the well-formed UTF-8 sequence at `at`; 0 when there is none (Unicode table 3-7). */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const lead = bytes[at]!;
+  if (lead < 0x80) return 1;
+  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  const second = bytes[at + 1] ?? 0;
+  const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+  const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  if (length === 0 || second < low || second > high) return 0;
+  for (let i = 2; i < length; i++) {
+    const next = bytes[at + i] ?? 0;
+    if (next < 0x80 || next > 0xbf) return 0;
+  }
+  return length;
+}
+
+/** The inverse of `decodeText`. Lone surrogates that stand for no byte become U+FFFD. */
+export function encodeText(text: string): Bytes {
+  if (text.isWellFormed()) return utf8(text);
+  const parts: Uint8Array[] = [];
+  let start = 0;
+  // With the `u` flag this matches lone surrogates only.
+  for (const match of text.matchAll(/[\udc80-\udcff]+/gu)) {
+    parts.push(utf8(text.slice(start, match.index)));
+    parts.push(Uint8Array.from(match[0], (char) => char.charCodeAt(0) - 0xdc00));
+    start = match.index + match[0].length;
+  }
+  parts.push(utf8(text.slice(start)));
+  return concat(parts);
+}
+
 /**
- * Order of the UTF-8 encodings of two strings without encoding them. UTF-16 code units sort like
+ * Order of the bytes of two strings (`encodeText`) without encoding them. UTF-16 code units sort like
  * UTF-8 bytes except that surrogates (U+10000 and above) sort below U+E000..U+FFFF.
  */
 export function compareUtf8(a: string, b: string): number {
@@ -62,9 +113,12 @@ export function compareUtf8(a: string, b: string): number {
     let x = a.charCodeAt(i);
     let y = b.charCodeAt(i);
     if (x === y) continue;
-    if (x >= 0xd800 && y >= 0xd800) {
-      x += x >= 0xe000 ? -0x800 : 0x2000;
-      y += y >= 0xe000 ? -0x800 : 0x2000;
+    if (x >= 0xd800 || y >= 0xd800) {
+      if (!(a.isWellFormed() && b.isWellFormed())) return compareBytes(encodeText(a), encodeText(b));
+      if (x >= 0xd800 && y >= 0xd800) {
+        x += x >= 0xe000 ? -0x800 : 0x2000;
+        y += y >= 0xe000 ? -0x800 : 0x2000;
+      }
     }
     return x - y;
   }

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { decodeRaw, rawOf } from "../src/artifact-escape.ts";
 import { formatArtifact } from "../src/artifact-format.ts";
 import { looksLikeArtifact, parseArtifact } from "../src/artifact-parse.ts";
 import type { Artifact } from "../src/artifact-types.ts";
+import { compareUtf8 } from "../src/bytes.ts";
 import { FormatError, LimitError } from "../src/errors.ts";
 import { MANIFEST_MAX_BYTES } from "../src/limits.ts";
 import { ARTIFACT_CASES, SHA1, SHA3, withZ } from "./artifact-cases.ts";
@@ -77,6 +79,21 @@ describe("what is kept", () => {
     expect(artifact).toMatchObject({ files: [{ name: "\udce9" }, { name: "\udcea" }] });
     expect(formatArtifact(artifact)).toEqual(bytes);
   });
+});
+
+test("names in any encoding compare as their bytes do", () => {
+  const name = fc.oneof(
+    fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes).toString("latin1")),
+    fc.string({ unit: "binary", maxLength: 4 }).map((text) => Buffer.from(text).toString("latin1")),
+  );
+  fc.assert(
+    fc.property(name, name, (a, b) => {
+      expect(rawOf(decodeRaw(a))).toBe(a);
+      const order = compareUtf8(decodeRaw(a), decodeRaw(b));
+      expect(Math.sign(order)).toBe(a < b ? -1 : a > b ? 1 : 0);
+    }),
+    { seed: 6, numRuns: 3000 },
+  );
 });
 
 describe("hostile input", () => {
