@@ -9,12 +9,20 @@ import { sha1Hex } from "../../src/hash.ts";
 import { TempDir } from "../temp-dir.ts";
 import { fastExport, type HistoryProfile } from "./fast-export.ts";
 import { newestStock, type Stock } from "./stock.ts";
-import { Life } from "./stock-life.ts";
+import { live } from "./stock-life.ts";
 
 /** Project folder for what can be made again; ignored by git. */
 export const CACHE_FOLDER = join(import.meta.dirname, "../../.cache");
 
-const GENERATOR = ["fast-export.ts", "stock-life.ts", "stock-browser.ts", "fixture.ts"];
+const GENERATOR = [
+  "fast-export.ts",
+  "stock-life.ts",
+  "stock-code.ts",
+  "stock-words.ts",
+  "stock-hands.ts",
+  "stock-browser.ts",
+  "fixture.ts",
+];
 
 const SMALL: HistoryProfile = {
   seed: 1n,
@@ -63,6 +71,6 @@ async function makeFixture(stock: Stock, temp: TempDir): Promise<string> {
     input: Buffer.concat([...fastExport(SMALL)]),
   });
   await stock.ok(["hash-policy", "sha3", "-R", repository]);
-  await Life.live(stock, repository, temp, 1);
+  await live(stock, repository, temp, 1);
   return repository;
 }
