@@ -1,0 +1,98 @@
+/**
+ * What the leaf's worker threads do: they hold the repositories' connections and answer exchanges, so that
+ * no thread that serves I/O ever waits for a lock or a disk (design: "the event loop stays free").
+ *
+ * A thread keeps one connection per repository and access. `read` connections are `query_only` and never
+ * wait for a writer. A repository that was replaced by rename under us (another inode at the same path) is
+ * reopened. An exchange that turns out to need a write is handed back unserved, with its body.
+ */
+import { statSync } from "node:fs";
+import type { Bytes } from "./bytes.ts";
+import type { Clock } from "./clock.ts";
+import { Transferable } from "./executor.ts";
+import type { EpochMs } from "./julian.ts";
+import { LOCK_WAIT_MS } from "./limits.ts";
+import type { Random } from "./random.ts";
+import { Repo } from "./repo.ts";
+import { type ProjectSummary, summarize } from "./repo-summary.ts";
+import { type ServeFacts, serveExchange, WriteNeeded } from "./sync-server.ts";
+
+export type Access = "read" | "write";
+
+export interface ServeInput {
+  readonly path: string;
+  readonly access: Access;
+  readonly contentType: string;
+  readonly cookie: string | undefined;
+  readonly address: string;
+  /** When the exchange arrived: waiting for another process's lock counts from here. */
+  readonly arrivedAt: EpochMs;
+  readonly body: Bytes;
+}
+
+export type ServeOutcome =
+  | {
+      readonly kind: "served";
+      readonly contentType: string;
+      readonly body: Bytes;
+      readonly facts: ServeFacts;
+    }
+  | { readonly kind: "write-needed"; readonly body: Bytes };
+
+interface OpenRepo {
+  readonly repo: Repo;
+  readonly inode: number;
+}
+
+export type LeafJobs = ReturnType<typeof createLeafJobs>;
+
+/** The jobs of one thread. Each call of this function has its own connections. */
+export function createLeafJobs(deps: { readonly clock: Clock; readonly random: Random }) {
+  const open = new Map<string, OpenRepo>();
+
+  const repoAt = (path: string, access: Access): Repo => {
+    const key = `${access} ${path}`;
+    const inode = statSync(path, { throwIfNoEntry: false })?.ino;
+    const known = open.get(key);
+    if (known !== undefined && known.inode === inode) return known.repo;
+    known?.repo.close();
+    open.delete(key);
+    const repo = Repo.open(path, { mode: access, ...deps });
+    if (inode !== undefined) open.set(key, { repo, inode });
+    return repo;
+  };
+
+  return {
+    serve(input: ServeInput): Transferable<ServeOutcome> {
+      const { path, access, body } = input;
+      const repo = repoAt(path, access);
+      if (access === "write") {
+        const waited = Math.max(0, deps.clock.now() - input.arrivedAt);
+        repo.db.setBusyTimeout(Math.max(0, LOCK_WAIT_MS - waited));
+      }
+      try {
+        const reply = serveExchange(repo, input);
+        return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
+      } catch (error) {
+        if (access === "read" && error instanceof WriteNeeded) {
+          return new Transferable({ kind: "write-needed", body }, [body.buffer]);
+        }
+        throw error;
+      }
+    },
+
+    describe({ path }: { readonly path: string }): ProjectSummary {
+      return summarize(repoAt(path, "read"));
+    },
+
+    /** Opens a repository for writing once, so that it is in WAL mode before the first reader comes. */
+    prepare({ path }: { readonly path: string }): void {
+      repoAt(path, "write");
+    },
+
+    close(): void {
+      for (const { repo } of open.values()) repo.close();
+      open.clear();
+    },
+  };
+}

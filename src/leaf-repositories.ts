@@ -1,0 +1,149 @@
+/**
+ * The repositories of one process and the threads that answer for them: a pool of readers, shared, and
+ * writers, each repository belonging to one of them so that its writes queue in order and never wait for
+ * one another's locks.
+ *
+ * An exchange small enough to be a clone or pull request goes to a reader first; a reader that finds it
+ * must write hands it back and the writer takes it. A larger one carries content and goes straight there.
+ */
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Clock } from "./clock.ts";
+import { NameError } from "./errors.ts";
+import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
+import { createLeafJobs, type LeafJobs, type ServeInput, type ServeOutcome } from "./leaf-jobs.ts";
+import type { Random } from "./random.ts";
+import type { ProjectSummary } from "./repo-summary.ts";
+
+export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt">;
+export type Served = Extract<ServeOutcome, { kind: "served" }>;
+
+/** Requests up to this size are tried on a reader first, in bytes as they travel. */
+const READER_FIRST_MAX_BYTES = 65_536;
+
+/** Writer threads when a process serves many repositories. */
+const WRITER_MAX_COUNT = 4;
+const READER_COUNT = 2;
+
+export interface Threads {
+  readonly readers: Executor<LeafJobs>;
+  readonly writers: readonly Executor<LeafJobs>[];
+}
+
+/** Worker threads: for one repository one writer, for a directory of them a small pool. */
+export function workerThreads(many: boolean): Threads {
+  const url = new URL("./leaf-worker.ts", import.meta.url).href;
+  const writers = Array.from({ length: many ? WRITER_MAX_COUNT : 1 }, () => workerExecutor<LeafJobs>(url, 1));
+  return { readers: workerExecutor<LeafJobs>(url, READER_COUNT), writers };
+}
+
+/** Everything on this thread: for tests and simulation. */
+export function inlineThreads(deps: { readonly clock: Clock; readonly random: Random }): Threads {
+  return { readers: inlineExecutor(createLeafJobs(deps)), writers: [inlineExecutor(createLeafJobs(deps))] };
+}
+
+/** One repository as the leaf sees it. */
+export class HostedRepository {
+  constructor(
+    readonly path: string,
+    private readonly readers: Executor<LeafJobs>,
+    private readonly writer: Executor<LeafJobs>,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Answers one exchange. @throws RepoError when the repository cannot be opened, read or locked */
+  async serve(exchange: Exchange): Promise<Served> {
+    const input = { ...exchange, path: this.path, arrivedAt: this.clock.now() };
+    let body = exchange.body;
+    if (body.length <= READER_FIRST_MAX_BYTES) {
+      const outcome = await this.readers.run("serve", { ...input, access: "read" }, [body.buffer]);
+      if (outcome.kind === "served") return outcome;
+      body = outcome.body;
+    }
+    const outcome = await this.writer.run("serve", { ...input, body, access: "write" }, [body.buffer]);
+    if (outcome.kind === "served") return outcome;
+    throw new Error("a writer cannot need another writer");
+  }
+
+  describe(): Promise<ProjectSummary> {
+    return this.readers.run("describe", { path: this.path });
+  }
+
+  prepare(): Promise<void> {
+    return this.writer.run("prepare", { path: this.path });
+  }
+}
+
+export class HostedRepositories {
+  private readonly hosted = new Map<string, HostedRepository>();
+
+  private constructor(
+    private readonly threads: Threads,
+    private readonly clock: Clock,
+    /** Set when every `*.fossil` below it is served, each at `/NAME`. */
+    private readonly directory: string | undefined,
+    private readonly single: string | undefined,
+  ) {}
+
+  static ofFile(path: string, threads: Threads, clock: Clock): HostedRepositories {
+    return new HostedRepositories(threads, clock, undefined, path);
+  }
+
+  static ofDirectory(directory: string, threads: Threads, clock: Clock): HostedRepositories {
+    return new HostedRepositories(threads, clock, directory, undefined);
+  }
+
+  /** Names below the directory, without `.fossil`, sorted; undefined when one file is served. */
+  names(): string[] | undefined {
+    if (this.directory === undefined) return undefined;
+    return readdirSync(this.directory)
+      .filter((name) => name.endsWith(".fossil"))
+      .map((name) => name.slice(0, -".fossil".length))
+      .sort();
+  }
+
+  /**
+   * The repository that a URL path means: the only one, or the one named by the first segment.
+   *
+   * @throws NameError `no-such-repository`
+   */
+  at(urlPath: string): HostedRepository {
+    if (this.single !== undefined) return this.byPath(this.single);
+    const name = urlPath.split("/")[1]?.replace(/\.fossil$/, "") ?? "";
+    const exists = name !== "" && basename(name) === name && this.names()?.includes(name);
+    if (!exists) {
+      throw new NameError("no-such-repository", `no repository is named ${JSON.stringify(name)} here`);
+    }
+    return this.byPath(join(this.directory!, `${name}.fossil`));
+  }
+
+  /** Exchanges accepted and not yet answered. */
+  get pendingCount(): number {
+    return this.threads.writers.reduce(
+      (sum, { pendingCount }) => sum + pendingCount,
+      this.threads.readers.pendingCount,
+    );
+  }
+
+  /** Finishes what is under way, checkpoints and closes every repository, ends the threads. */
+  async close(): Promise<void> {
+    const { readers, writers } = this.threads;
+    // Readers first: the last connection to close is a writer, which leaves the file whole for stock.
+    await readers.runOnAll("close", undefined);
+    await readers.close();
+    for (const writer of writers) {
+      await writer.runOnAll("close", undefined);
+      await writer.close();
+    }
+  }
+
+  private byPath(path: string): HostedRepository {
+    let hosted = this.hosted.get(path);
+    if (hosted === undefined) {
+      const { readers, writers } = this.threads;
+      hosted = new HostedRepository(path, readers, writers[this.hosted.size % writers.length]!, this.clock);
+      this.hosted.set(path, hosted);
+    }
+    return hosted;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * A leaf: repositories kept open and served until told to stop. `startLeaf` wires the parts together and
+ * returns when every listener is up; signals, configuration and words on the terminal belong to the shell.
+ *
+ * Stopping: refuse new exchanges, answer those under way, checkpoint and close the repositories, end the
+ * threads. A second `stop` waits for the first.
+ */
+import type { Clock } from "./clock.ts";
+import { EdgeSyncError } from "./errors.ts";
+import { leafPages } from "./leaf-pages.ts";
+import { HostedRepositories, type Threads, workerThreads } from "./leaf-repositories.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import type { Logger } from "./log.ts";
+import { errorReply } from "./sync-server.ts";
+import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import {
+  type HttpExchange,
+  type HttpExchangeReply,
+  type HttpServer,
+  serveHttp,
+} from "./transport-http-server.ts";
+
+export interface LeafOptions {
+  /** One repository file, or a directory whose `*.fossil` files are served each at `/NAME`. */
+  readonly source: { readonly file: string } | { readonly directory: string };
+  readonly http: ListenAddress | undefined;
+  readonly version: string;
+}
+
+export interface LeafDependencies {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default: worker threads. */
+  readonly threads?: Threads;
+}
+
+export interface Leaf {
+  /** Where HTTP is served, ending in `/`; undefined when it is off. */
+  readonly httpUrl: string | undefined;
+  readonly telemetry: Telemetry;
+  stop(): Promise<void>;
+}
+
+/** @throws RepoError when the repository cannot be opened; EdgeSyncError `address-in-use` */
+export async function startLeaf(options: LeafOptions, deps: LeafDependencies): Promise<Leaf> {
+  const { clock, log } = deps;
+  const { source } = options;
+  const threads = deps.threads ?? workerThreads("directory" in source);
+  const repositories =
+    "file" in source
+      ? HostedRepositories.ofFile(source.file, threads, clock)
+      : HostedRepositories.ofDirectory(source.directory, threads, clock);
+  const telemetry = createTelemetry({
+    version: options.version,
+    gauges: {
+      edgesync_exchanges_pending: { help: "Exchanges under way.", read: () => repositories.pendingCount },
+    },
+  });
+  let stopping: Promise<void> | undefined;
+  let http: HttpServer | undefined;
+  try {
+    if ("file" in source) await repositories.at("/").prepare();
+    if (options.http !== undefined) {
+      http = serveHttp({
+        listen: options.http,
+        clock,
+        exchange: (exchange) => answer(exchange, repositories, telemetry, deps),
+        pages: leafPages({ repositories, telemetry, isReady: () => stopping === undefined }),
+      });
+    }
+  } catch (error) {
+    await repositories.close();
+    throw error;
+  }
+  return {
+    httpUrl: http?.url,
+    telemetry,
+    stop() {
+      stopping ??= (async () => {
+        await http?.stop();
+        await repositories.close();
+        log.debug("stopped");
+      })();
+      return stopping;
+    },
+  };
+}
+
+/** One exchange from its bytes to its reply; a failure becomes what stock's client shows as an error. */
+async function answer(
+  exchange: HttpExchange,
+  repositories: HostedRepositories,
+  telemetry: Telemetry,
+  { clock, log }: LeafDependencies,
+): Promise<HttpExchangeReply> {
+  const started = clock.monotonic();
+  const { address, contentType } = exchange;
+  const bytesReceived = exchange.body.length;
+  try {
+    const { body, facts, ...reply } = await repositories.at(exchange.path).serve(exchange);
+    const seconds = (clock.monotonic() - started) / 1000;
+    telemetry.record({ ...facts, transport: "http", bytesReceived, bytesSent: body.length, seconds });
+    log.debug("served", {
+      address,
+      operation: facts.operation,
+      bytesReceived,
+      bytesSent: body.length,
+      seconds,
+    });
+    return { status: 200, contentType: reply.contentType, body };
+  } catch (error) {
+    const code = error instanceof EdgeSyncError ? error.code : "internal";
+    const message = error instanceof Error ? error.message : String(error);
+    log.warn("exchange refused", { address, code, reason: message });
+    telemetry.record({
+      operation: "invalid",
+      transport: "http",
+      artifactsReceived: 0,
+      artifactsSent: 0,
+      bytesReceived,
+      bytesSent: 0,
+      errors: 1,
+      seconds: (clock.monotonic() - started) / 1000,
+    });
+    return errorReply(error, contentType, clock);
+  }
+}
