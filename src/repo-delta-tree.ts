@@ -7,6 +7,8 @@
  * artifact is expanded, the artifact is dropped before going deeper. So a chain of any length holds two
  * artifacts at a time and memory grows with branching only. Beyond a budget an artifact is dropped all the
  * same, and expanded anew when the next delta of it needs it.
+ *
+ * A caller to whom the sequence matters gives the order of the deltas of one artifact; it costs memory only.
  */
 import { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
@@ -45,12 +47,17 @@ export function treeRoots(content: Content, first: number, last: number): Rid[] 
   return rows.map(([rid]) => rid);
 }
 
-/** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
+/**
+ * Visits `root`, a full text, and everything that depends on it. A source comes before its deltas.
+ *
+ * @param order puts the rids of the deltas of one artifact, which come ascending, into another order
+ */
 export function walkDeltaTree(
   content: Content,
   root: Rid,
   visitor: TreeVisitor,
   heldBytesMax = DELTA_TREE_HELD_BYTES,
+  order?: (rids: readonly Rid[]) => readonly Rid[],
 ): void {
   const stack: Frame[] = [];
   let heldBytes = 0;
@@ -78,7 +85,7 @@ export function walkDeltaTree(
     else visitor.visit(node.rid, node.hash, bytes);
     if (!node.hasDeltas) return;
     heldBytes += bytes?.length ?? 0;
-    stack.push({ node, deltas: deltasOf(content, node.rid), next: 0, content: bytes, error });
+    stack.push({ node, deltas: deltasOf(content, node.rid, order), next: 0, content: bytes, error });
     for (let i = 0; heldBytes > heldBytesMax && i < stack.length - 1; i++) release(stack[i]!);
   };
 
@@ -90,7 +97,11 @@ export function walkDeltaTree(
   }
 }
 
-function deltasOf(content: Content, source: Rid): Node[] {
+function deltasOf(
+  content: Content,
+  source: Rid,
+  order: ((rids: readonly Rid[]) => readonly Rid[]) | undefined,
+): readonly Node[] {
   const rows = content.db
     .prepare(
       `SELECT d.rid, b.uuid, EXISTS(SELECT 1 FROM delta x WHERE x.srcid=d.rid) AS has_deltas
@@ -98,5 +109,8 @@ function deltasOf(content: Content, source: Rid): Node[] {
        WHERE d.srcid=? AND b.size>=0 ORDER BY has_deltas, d.rid`,
     )
     .values<[Rid, Hash, number]>(source);
-  return rows.map(([rid, hash, hasDeltas]) => ({ rid, hash, hasDeltas: hasDeltas === 1 }));
+  const nodes = rows.map(([rid, hash, hasDeltas]) => ({ rid, hash, hasDeltas: hasDeltas === 1 }));
+  if (order === undefined || nodes.length < 2) return nodes;
+  const byRid = new Map(nodes.map((node) => [node.rid, node]));
+  return order([...byRid.keys()].sort((a, b) => a - b)).map((rid) => byRid.get(rid)!);
 }

@@ -21,6 +21,7 @@ import { type Hash, isHash } from "./hash.ts";
 import { toJulian } from "./julian.ts";
 import { extractBacklinks } from "./repo-backlink.ts";
 import { NO_RID, type Rid } from "./repo-content.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { isOrphan, type Manifest } from "./repo-manifest.ts";
 import { linkFiles, recordOrphan } from "./repo-mlink.ts";
@@ -81,10 +82,11 @@ export function reparentAgain(ctx: LinkContext): void {
 function linkParents(ctx: LinkContext, manifest: Manifest, parents: readonly Hash[]): Rid | undefined {
   const { rid, checkIn, baseRid } = manifest;
   const insert = ctx.db.prepare("INSERT OR IGNORE INTO plink(pid,cid,isprim,mtime,baseid) VALUES(?,?,?,?,?)");
+  const mtime = toTableJulian(checkIn.date);
   let primary: Rid | undefined;
   for (const hash of parents) {
     const pid = ctx.ridOf(hash);
-    insert.run(pid, rid, primary === undefined ? 1 : 0, toJulian(checkIn.date), baseRid ?? null);
+    insert.run(pid, rid, primary === undefined ? 1 : 0, mtime, baseRid ?? null);
     primary ??= pid;
   }
   if (!ctx.isRebuild) ctx.db.prepare("DELETE FROM mlink WHERE mid=?").run(rid);
@@ -103,10 +105,17 @@ const INSERT_EVENT = `
   RETURNING CAST(coalesce(ecomment,comment) AS BLOB)`;
 
 function insertEvent(ctx: LinkContext, rid: Rid, checkIn: CheckIn): void {
-  const mtime = toJulian(checkIn.date);
+  const mtime = toTableJulian(checkIn.date);
   const [user, comment] = [textParameter(checkIn.user), textParameter(checkIn.comment)];
   const shown = ctx.db.prepare(INSERT_EVENT).value<Uint8Array | null>(rid, mtime, user, comment);
-  if (shown) extractBacklinks(ctx, { type: "comment", id: rid, mtime }, shown, "wiki", "replace");
+  if (shown)
+    extractBacklinks(
+      ctx,
+      { type: "comment", id: rid, mtime: toJulian(checkIn.date) },
+      shown,
+      "wiki",
+      "replace",
+    );
 }
 
 const TAG_TYPES: Readonly<Record<string, TagType>> = {

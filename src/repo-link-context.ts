@@ -34,7 +34,9 @@
  *   - where stock stores a prior version as a delta of the next (wiki pages, technotes), the linker
  *     calls `deferDeltify(prior, next)`.
  *
- * Times in tables are Julian days: pass `toJulian(artifact.date)`.
+ * Times in tables are Julian days, in two forms (`repo-julian.ts` tells why): tagxref and the ticket tables
+ * hold `toJulian(date)`; event, plink, attachment, forumpost and backlink hold `toTableJulian(date)`.
+ * `extractBacklinks` takes the exact one and stores the other.
  */
 import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";

@@ -26,6 +26,7 @@
 import type { CheckIn, FileEntry, FilePermission } from "./artifact-types.ts";
 import { toJulian } from "./julian.ts";
 import type { Rid } from "./repo-content.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { FileFinder, filesOf, isOrphan, type Manifest, ManifestFinder } from "./repo-manifest.ts";
 import { FUDGE_WINDOW_DAYS } from "./repo-time-fudge.ts";
@@ -165,11 +166,13 @@ function proposeDelta(ctx: LinkContext, parent: Manifest, child: Manifest): void
 }
 
 function noteClosely(ctx: LinkContext, parent: Manifest, child: Manifest): void {
-  const parentMtime = toJulian(parent.checkIn.date);
-  const childMtime = toJulian(child.checkIn.date);
-  if (childMtime < parentMtime + FUDGE_WINDOW_DAYS) {
-    ctx.deferTimeFudge(parent.rid, { parentMtime, child: child.rid, childMtime });
-  }
+  const [parentDate, childDate] = [parent.checkIn.date, child.checkIn.date];
+  if (toJulian(childDate) >= toJulian(parentDate) + FUDGE_WINDOW_DAYS) return;
+  ctx.deferTimeFudge(parent.rid, {
+    parentMtime: toTableJulian(parentDate),
+    child: child.rid,
+    childMtime: toTableJulian(childDate),
+  });
 }
 
 function markAddedByMerge(ctx: LinkContext, mid: Rid, comparedCount: number): void {

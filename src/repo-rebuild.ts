@@ -1,0 +1,199 @@
+/**
+ * Computing every derived table anew from the artifacts: our counterpart of `fossil rebuild`. Afterwards
+ * each derived table equals, row for row, what stock's rebuild of the same file makes. Facts: Fossil
+ * `src/rebuild.c`; fossil-facts E and G28.
+ *
+ * One write transaction, in this order:
+ *   1. derived tables, ticket tables and `forumpost` are dropped and made empty; tables named `fx_…` and
+ *      any that are not known here stay;
+ *   2. shunned artifacts go, and what is a delta of them becomes full text first;
+ *   3. `unclustered` holds every artifact that is not private, `phantom` every one without content;
+ *   4. all artifacts are linked in one batch, along the delta trees, each expanded once, in the order of
+ *      stock (`repo-stock-order.ts`). What cannot be expanded for want of a phantom is passed over; what
+ *      is damaged is named in the report, and the rest still linked;
+ *   5. a project whose main branch has no tag gets it on its first check-in, as two control artifacts;
+ *   6. files that only private check-ins use become private, as the check-ins themselves.
+ *
+ * Secondary indexes of mlink and event, which linking does not use, are made at the end, in one go each.
+ *
+ * Reading (`walkDeltaTree`: expand) and linking meet in one callback of bytes, so that expanding and
+ * parsing can move to worker threads and hand in the same sequence.
+ */
+import { formatArtifact } from "./artifact-format.ts";
+import type { Db } from "./db.ts";
+import type { RepoError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
+import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
+import type { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
+import { treeRoots, walkDeltaTree } from "./repo-delta-tree.ts";
+import type { LinkContext } from "./repo-link-context.ts";
+import { createTicketTables } from "./repo-link-ticket.ts";
+import { ReceiveBatch } from "./repo-receive.ts";
+import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
+import { stockOrder } from "./repo-stock-order.ts";
+import { findTagId, TAG } from "./repo-tag-name.ts";
+
+export interface RebuildProgress {
+  readonly artifactCount: number;
+  readonly artifactTotal: number;
+}
+
+export interface RebuildOptions {
+  /** Login for the artifacts of step 5. */
+  readonly user: string;
+  /** Recorded as the program that rebuilt. */
+  readonly version: string;
+  /** Called now and then, at least once per hundredth part. */
+  readonly onProgress?: (progress: RebuildProgress) => void;
+}
+
+export interface DamagedArtifact {
+  readonly hash: Hash;
+  readonly error: RepoError;
+}
+
+export interface RebuildReport {
+  /** Artifacts looked at. */
+  readonly artifactCount: number;
+  /** Of these, how many are more than ordinary files. */
+  readonly linkedCount: number;
+  /** Artifacts that could not be expanded, and so are in no derived table. */
+  readonly damaged: readonly DamagedArtifact[];
+}
+
+export function rebuildRepository(repo: Repo, options: RebuildOptions): RebuildReport {
+  return repo.db.write(() => {
+    resetTables(repo);
+    removeShunned(repo);
+    markUnclustered(repo);
+    const context = beginLinkBatch(repo, true);
+    const report = linkAll(context, options.onProgress);
+    endLinkBatch(context);
+    tagMainBranch(repo, options.user);
+    reconstructPrivate(repo);
+    for (const sql of DEFERRED_INDEXES.values()) repo.db.exec(sql);
+    repo.config.set("content-schema", CONTENT_SCHEMA);
+    repo.config.set("aux-schema", AUX_SCHEMA_MAX);
+    repo.config.set("rebuilt", options.version);
+    return report;
+  });
+}
+
+/** Name and definition of the indexes that are made at the end. */
+const DEFERRED_INDEXES: ReadonlyMap<string, string> = new Map(
+  ["mlink_i2", "mlink_i3", "mlink_i4", "event_i1"].map((name) => {
+    const sql = DERIVED_TABLES_SQL.split(";").find((statement) =>
+      statement.includes(`CREATE INDEX ${name} `),
+    );
+    if (sql === undefined) throw new Error(`the schema has no index ${name}`);
+    return [name, sql];
+  }),
+);
+
+function resetTables(repo: Repo): void {
+  const { db, config, clock } = repo;
+  for (const table of [...DERIVED_TABLES, "forumpost", "ticket", "ticketchng"]) {
+    db.exec(`DROP TABLE IF EXISTS ${table}`);
+  }
+  db.exec(DERIVED_TABLES_SQL);
+  for (const index of DEFERRED_INDEXES.keys()) db.exec(`DROP INDEX ${index}`);
+  createTicketTables(repo);
+  db.exec("DROP TABLE IF EXISTS fx_cherrypick_wait");
+  config.unset("remote-code");
+  config.unset("remote-maxid");
+  const now = Math.floor(clock.now() / 1000);
+  db.prepare("UPDATE user SET mtime=? WHERE mtime IS NULL").run(now);
+}
+
+function removeShunned({ db, content }: Repo): void {
+  const shunned = db.prepare("SELECT rid FROM blob JOIN shun USING(uuid)").values<[Rid]>();
+  const isShunned = new Set(shunned.map(([rid]) => rid));
+  for (const rid of isShunned) {
+    for (const dependent of content.dependentsOf(rid))
+      if (!isShunned.has(dependent)) content.undelta(dependent);
+  }
+  for (const rid of isShunned) {
+    for (const sql of [
+      "DELETE FROM delta WHERE rid=?",
+      "DELETE FROM blob WHERE rid=?",
+      "DELETE FROM private WHERE rid=?",
+    ]) {
+      db.prepare(sql).run(rid);
+    }
+  }
+}
+
+function markUnclustered({ db }: Repo): void {
+  db.exec(`
+    INSERT INTO unclustered(rid) SELECT rid FROM blob EXCEPT SELECT rid FROM private;
+    INSERT INTO phantom(rid) SELECT rid FROM blob WHERE size<0;
+  `);
+}
+
+/** Step 4: every artifact through `crosslink`. */
+function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"]): RebuildReport {
+  const { content, db } = context;
+  const artifactTotal = db.prepare("SELECT count(*) FROM blob WHERE size>=0").value<number>()!;
+  const reportEvery = Math.max(1, Math.ceil(artifactTotal / 100));
+  const fixSize = db.prepare("UPDATE blob SET size=?1 WHERE rid=?2 AND size<>?1");
+  const damaged: DamagedArtifact[] = [];
+  let artifactCount = 0;
+  let linkedCount = 0;
+  const visitor = {
+    visit(rid: Rid, _hash: Hash, bytes: Uint8Array): void {
+      fixSize.run(bytes.length, rid);
+      if (crosslink(context, rid, bytes) !== undefined) linkedCount++;
+      if (++artifactCount % reportEvery === 0) onProgress?.({ artifactCount, artifactTotal });
+    },
+    damaged(_rid: Rid, hash: Hash, error: RepoError): void {
+      damaged.push({ hash, error });
+    },
+  };
+  for (const root of treeRoots(content, 1, Number.MAX_SAFE_INTEGER)) {
+    walkDeltaTree(content, root, visitor, DELTA_TREE_HELD_BYTES, stockOrder);
+  }
+  return { artifactCount, linkedCount, damaged };
+}
+
+/** Step 5. The first check-in is the oldest ancestor of all: it has a child and no parent. */
+function tagMainBranch(repo: Repo, user: string): void {
+  const { db, config, clock, content } = repo;
+  const name = config.get("main-branch") ?? "trunk";
+  if (findTagId(db, `sym-${name}`) !== undefined) return;
+  const root = db
+    .prepare("SELECT pid FROM plink AS x WHERE NOT EXISTS(SELECT 1 FROM plink WHERE cid=x.pid)")
+    .value<Rid>();
+  if (root === undefined) return;
+  const target = content.hashOf(root);
+  const date = clock.now();
+  const batch = new ReceiveBatch(repo, { user, onWrong: "throw" });
+  for (const tag of [{ name: `sym-${name}` }, { name: "branch", value: name }]) {
+    const tags = [{ action: "*" as const, target, ...tag }];
+    batch.add(formatArtifact({ type: "control", date, tags, user }));
+  }
+  batch.finish();
+}
+
+/** Step 6. */
+function reconstructPrivate({ db, content }: Repo): void {
+  const privateCheckIns = `SELECT rid FROM tagxref WHERE tagid=${TAG.private} AND tagtype>0`;
+  db.exec(`
+    INSERT OR IGNORE INTO private(rid)
+      SELECT fid FROM mlink WHERE fid>0 EXCEPT SELECT fid FROM mlink WHERE mid NOT IN (${privateCheckIns});
+    INSERT OR IGNORE INTO private(rid) ${privateCheckIns};
+  `);
+  undeltaPublic(db).forEach((rid) => {
+    content.undelta(rid);
+  });
+}
+
+function undeltaPublic(db: Db): Rid[] {
+  return db
+    .prepare(
+      "SELECT rid FROM delta WHERE srcid IN (SELECT rid FROM private) AND rid NOT IN (SELECT rid FROM private)",
+    )
+    .values<[Rid]>()
+    .map(([rid]) => rid);
+}
