@@ -86,5 +86,5 @@ function linkTargets(ctx: LinkContext, text: string, markup: Markup): string[] {
 /** The target as recorded, or `undefined` if it is not one that counts. */
 function backlinkTarget(written: string): string | undefined {
   const match = /^(?:\/info\/)?([0-9a-fA-F]{4,64})$/.exec(written);
-  return match?.[1]!.toLowerCase();
+  return match?.[1]?.toLowerCase();
 }

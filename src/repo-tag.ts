@@ -28,6 +28,7 @@
  * a `parent` tag can make, ends at the first row already written.
  */
 import { encodeText } from "./artifact-escape.ts";
+import type { TagAction } from "./artifact-types.ts";
 import { type EpochMs, toJulian } from "./julian.ts";
 import { extractBacklinks } from "./repo-backlink.ts";
 import type { Rid } from "./repo-content.ts";
@@ -37,6 +38,13 @@ import { textParameter } from "./repo-text.ts";
 
 export const TAG_TYPE = { cancel: 0, singleton: 1, propagating: 2 } as const;
 export type TagType = (typeof TAG_TYPE)[keyof typeof TAG_TYPE];
+
+const TYPES: Readonly<Record<TagAction, TagType>> = { "-": 0, "+": 1, "*": 2 };
+
+/** What a T card's prefix stands for in the table. */
+export function tagTypeOf(action: TagAction): TagType {
+  return TYPES[action];
+}
 
 export interface TagInsertion {
   /** Without action prefix. */

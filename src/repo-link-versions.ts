@@ -1,0 +1,32 @@
+/**
+ * Links the versions of a wiki page, a technote or a forum post: a `plink` row for each P card, as for
+ * check-ins, so that tags propagate from version to version (Fossil `src/manifest.c`).
+ */
+import type { Hash } from "./hash.ts";
+import { type EpochMs, toJulian } from "./julian.ts";
+import { NO_RID, type Rid } from "./repo-content.ts";
+import type { LinkContext } from "./repo-link-context.ts";
+import { propagateTags } from "./repo-tag.ts";
+
+/**
+ * Records that `rid` follows `parents` and hands the tags of the first one on to it.
+ *
+ * @returns the first parent (perhaps a phantom), if there is one
+ */
+export function linkVersions(
+  ctx: LinkContext,
+  rid: Rid,
+  version: { readonly parents: readonly Hash[]; readonly date: EpochMs },
+): Rid | undefined {
+  const insert = ctx.db.prepare(
+    "INSERT OR IGNORE INTO plink(pid,cid,isprim,mtime,baseid) VALUES(?,?,?,?,NULL)",
+  );
+  const parents = version.parents.map((hash) => ctx.ridOf(hash));
+  parents.forEach((parent, index) => {
+    insert.run(parent, rid, index === 0 ? 1 : 0, toJulian(version.date));
+  });
+  const [prior = NO_RID] = parents;
+  if (prior === NO_RID) return undefined;
+  propagateTags(ctx, prior);
+  return prior;
+}
