@@ -8,6 +8,7 @@ export const rootCommand = group({
     { line: "edgesync leaf --repo project.fossil --serve-http", about: "serve it to stock Fossil clients" },
   ],
   subCommands: {
+    leaf: async () => (await import("./cmd-leaf.ts")).leafCommand,
     repo: async () => (await import("./cmd-repo.ts")).repoCommand,
   },
 });

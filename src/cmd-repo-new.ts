@@ -1,11 +1,12 @@
-/** `edgesync repo new`: makes an empty repository that stock Fossil can open. */
+/** `edgesync repo new`: makes a repository with an empty first check-in, as stock does. */
 import { command, option, positional, text } from "./cli-command.ts";
 import { columns } from "./cli-output.ts";
 import { actingUser } from "./cli-user.ts";
 import { Repo } from "./repo.ts";
+import { addInitialCheckIn } from "./repo-checkin.ts";
 
 export const newCommand = command({
-  description: "makes a new, empty repository",
+  description: "makes a new repository with an empty first check-in",
   args: {
     file: positional({ description: "the file to make", required: true }),
     user: option(
@@ -21,7 +22,8 @@ export const newCommand = command({
   run: async (args, { clock, random, out, env }) => {
     const user = actingUser(args.user, env);
     const projectName = args.projectName === undefined ? {} : { projectName: args.projectName };
-    const repo = Repo.create(args.file, { clock, random, user, ...projectName });
+    const initialize = (repo: Repo) => addInitialCheckIn(repo, user);
+    const repo = Repo.create(args.file, { clock, random, user, initialize, ...projectName });
     try {
       const projectCode = repo.config.get("project-code")!;
       out.result({ repository: args.file, projectCode, user }, () =>

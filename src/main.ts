@@ -9,5 +9,5 @@ if (words.length === 1 && words[0] === "--version") {
   process.stdout.write(versionText());
 } else {
   const { runCli } = await import("./cli-run.ts");
-  process.exitCode = await runCli(words, process.env);
+  process.exit(await runCli(words, process.env));
 }
