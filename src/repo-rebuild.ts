@@ -29,11 +29,11 @@ import type { Rid } from "./repo-content.ts";
 import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
 import { treeRoots, walkDeltaTree } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
-import { createTicketTables } from "./repo-link-ticket.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
 import { stockOrder } from "./repo-stock-order.ts";
 import { findTagId, TAG } from "./repo-tag-name.ts";
+import { createTicketTables } from "./repo-ticket-schema.ts";
 
 export interface RebuildProgress {
   readonly artifactCount: number;
