@@ -3,16 +3,18 @@
  * two seconds, is shown 25 ms before that child (Fossil `src/manifest.c`, end of a crosslink batch): its
  * `event.mtime` moves, `event.omtime` keeps the time of its D card.
  *
- * `LinkContext.timeFudges` holds, for each parent, one child younger than the parent by less than the
- * window. Passes over these pairs repeat until none moves a time, at most 30 times: every pair sees the
- * child's time as the pass before left it, so that a chain of check-ins of one instant spreads backwards,
- * 25 ms apart.
+ * Input are pairs of a parent and one child, younger than the parent by less than the window. Passes over
+ * the pairs repeat until none moves a time, at most 30 times: every pair sees the child's time as the pass
+ * before left it, so that a chain of check-ins of one instant spreads backwards, 25 ms apart.
  *
- * Stock computes the pairs of one batch alone, and so gets other times from many small batches than from
- * one rebuild. Here the pairs of the nearest ancestors join in: at most as many generations as there are
- * passes, for farther ones no pass could reach. Times are Julian days, as in the table.
+ * Which pairs. In a rebuild those that linking has met, of several children of one parent the last, as in
+ * stock. Otherwise stock would take the pairs of the batch alone, and so get other times from many small
+ * batches than from one rebuild. Here the batch only says where to look: pairs are read from the tables,
+ * for as many generations of ancestors and descendants as there are passes, since no pass reaches
+ * farther. Of several children the first that was known counts; there stock's choice cannot be told.
+ *
+ * Times are Julian days, as in the tables.
  */
-
 import type { Rid } from "./repo-content.ts";
 import type { LinkContext, TimeFudge } from "./repo-link-context.ts";
 
@@ -25,12 +27,13 @@ const PASS_MAX_COUNT = 30;
 /** Moves the times of the batch's check-ins in the event table. */
 export function applyTimeFudges(ctx: LinkContext): void {
   if (ctx.timeFudges.size === 0) return;
-  addAncestors(ctx);
+  const pairs = ctx.isRebuild ? ctx.timeFudges : pairsAround(ctx, [...ctx.timeFudges.keys()]);
+  // A tag `date` has moved the event for good.
   const update = ctx.db.prepare(
     "UPDATE event SET mtime=?1 WHERE objid=?2 AND mtime<>?1 AND (mtime=omtime OR omtime IS NULL" +
       " OR NOT EXISTS(SELECT 1 FROM tagxref WHERE rid=?2 AND tagid=4))",
   );
-  for (const [parent, mtime] of settle(ctx.timeFudges)) update.run(mtime, parent);
+  for (const [parent, mtime] of settle(pairs)) update.run(mtime, parent);
 }
 
 /** The time of each parent after all passes. Exported for its test. */
@@ -58,29 +61,40 @@ export function settle(pairs: ReadonlyMap<Rid, TimeFudge>): Map<Rid, number> {
   return times;
 }
 
-interface ParentRow {
-  readonly pid: Rid;
-  readonly cid: Rid;
-  readonly parentMtime: number;
-  readonly childMtime: number;
+function pairsAround(ctx: LinkContext, parents: readonly Rid[]): Map<Rid, TimeFudge> {
+  const pairs = new Map<Rid, TimeFudge>();
+  for (const parent of withAncestors(ctx, parents)) {
+    let rid: Rid | undefined = parent;
+    for (let depth = 0; rid !== undefined && depth < PASS_MAX_COUNT; depth++) {
+      const pair: TimeFudge | undefined = pairs.has(rid) ? undefined : pairOf(ctx, rid);
+      if (pair !== undefined) pairs.set(rid, pair);
+      rid = pair?.child;
+    }
+  }
+  return pairs;
 }
 
-function addAncestors(ctx: LinkContext): void {
-  const parents = ctx.db.prepare<ParentRow>(
-    "SELECT plink.pid AS pid, plink.cid AS cid, event.omtime AS parentMtime, plink.mtime AS childMtime" +
-      " FROM plink JOIN event ON event.objid=plink.pid" +
-      " WHERE plink.cid=? AND event.type='ci' AND plink.mtime<event.omtime+2.0/86400.0",
+const CLOSE = "event.type='ci' AND plink.mtime<event.omtime+2.0/86400.0";
+
+function withAncestors(ctx: LinkContext, rids: readonly Rid[]): Set<Rid> {
+  const parentsOf = ctx.db.prepare(
+    `SELECT plink.pid FROM plink JOIN event ON event.objid=plink.pid WHERE plink.cid=? AND ${CLOSE}`,
   );
-  let generation = [...ctx.timeFudges.keys()];
+  const found = new Set(rids);
+  let generation = [...rids];
   for (let pass = 0; pass < PASS_MAX_COUNT && generation.length > 0; pass++) {
-    const next: Rid[] = [];
-    for (const rid of generation) {
-      for (const { pid, cid, parentMtime, childMtime } of parents.all(rid)) {
-        if (ctx.timeFudges.has(pid)) continue;
-        ctx.deferTimeFudge(pid, { parentMtime, child: cid, childMtime });
-        next.push(pid);
-      }
-    }
-    generation = next;
+    const parents = generation.flatMap((rid) => parentsOf.values<[Rid]>(rid).flat() as Rid[]);
+    generation = parents.filter((rid) => !found.has(rid));
+    for (const rid of generation) found.add(rid);
   }
+  return found;
+}
+
+function pairOf(ctx: LinkContext, parent: Rid): TimeFudge | undefined {
+  return ctx.db
+    .prepare<TimeFudge>(
+      "SELECT event.omtime AS parentMtime, plink.cid AS child, plink.mtime AS childMtime" +
+        ` FROM plink JOIN event ON event.objid=plink.pid WHERE plink.pid=? AND ${CLOSE} ORDER BY plink.cid LIMIT 1`,
+    )
+    .get(parent);
 }
