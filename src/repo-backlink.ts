@@ -15,6 +15,7 @@ import { markdownLinkTargets } from "./markup-markdown-links.ts";
 import { wikiLinkTargets } from "./markup-wiki-links.ts";
 import { readArtifact } from "./repo-artifact.ts";
 import type { Rid } from "./repo-content.ts";
+import { tableTime } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { findTagId } from "./repo-tag-name.ts";
 
@@ -25,7 +26,7 @@ export interface BacklinkSource {
   readonly type: keyof typeof SOURCE_TYPES;
   /** What goes into `srcid`. */
   readonly id: number;
-  /** Julian day. */
+  /** Julian day, exact. */
   readonly mtime: number;
 }
 
@@ -56,9 +57,10 @@ export function extractBacklinks(
   }
   if (!text.includes(OPEN_BRACKET)) return;
   const insert = db.prepare("REPLACE INTO backlink(target,srctype,srcid,mtime) VALUES(?,?,?,?)");
+  const mtime = tableTime(source.mtime);
   for (const written of linkTargets(ctx, latin1(text), markup)) {
     const target = backlinkTarget(written);
-    if (target !== undefined) insert.run(target, type, source.id, source.mtime);
+    if (target !== undefined) insert.run(target, type, source.id, mtime);
   }
 }
 

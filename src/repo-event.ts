@@ -6,8 +6,9 @@
  *     tagid  number of a ticket's or a technote's tag
  */
 import type { Db } from "./db.ts";
-import { type EpochMs, toJulian } from "./julian.ts";
+import type { EpochMs } from "./julian.ts";
 import type { Rid } from "./repo-content.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { TagId } from "./repo-tag-name.ts";
 import { textParameter } from "./repo-text.ts";
 
@@ -31,5 +32,5 @@ VALUES(?,?,?,?,CAST(? AS TEXT),CAST(? AS TEXT),CAST(? AS TEXT))`;
 export function putEvent(db: Db, event: TimelineEvent): void {
   const { type, date, rid, tag = null, user, comment, brief } = event;
   const [by, about, short] = [textParameter(user), textParameter(comment), textParameter(brief)];
-  db.prepare(PUT_SQL).run(type, toJulian(date), rid, tag, by, about, short);
+  db.prepare(PUT_SQL).run(type, toTableJulian(date), rid, tag, by, about, short);
 }

@@ -10,10 +10,10 @@
  */
 import type { Attachment } from "./artifact-types.ts";
 import { NameError } from "./errors.ts";
-import { toJulian } from "./julian.ts";
 import type { Config } from "./repo-config.ts";
 import type { Rid } from "./repo-content.ts";
 import { putEvent, type TimelineEvent } from "./repo-event.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { html, link, reference } from "./repo-link-text.ts";
 import { findName } from "./repo-name.ts";
@@ -49,7 +49,7 @@ export function linkAttachment(ctx: LinkContext, rid: Rid, attachment: Attachmen
   const name = attachment.name.slice(attachment.name.lastIndexOf("/") + 1);
   const [toward, file] = [textParameter(target), textParameter(name)];
   const [about, by] = [textParameter(attachment.comment ?? ""), textParameter(user)];
-  db.prepare(INSERT_SQL).run(rid, toJulian(date), source ?? null, toward, file, about, by);
+  db.prepare(INSERT_SQL).run(rid, toTableJulian(date), source ?? null, toward, file, about, by);
   db.prepare(LATEST_SQL).run(toward, file);
   const type = targetType(ctx, target);
   const comment = describe(ctx.repo.config, type, { source, name, target });

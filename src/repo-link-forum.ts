@@ -18,6 +18,7 @@ import { toJulian } from "./julian.ts";
 import { extractBacklinks, markupOf } from "./repo-backlink.ts";
 import type { Rid } from "./repo-content.ts";
 import { putEvent } from "./repo-event.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { linkVersions } from "./repo-link-versions.ts";
 import { textParameter } from "./repo-text.ts";
@@ -41,11 +42,10 @@ export function linkForumPost(ctx: LinkContext, rid: Rid, post: ForumPost): void
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name='forumpost'").value() === undefined) {
     db.exec(SCHEMA_SQL);
   }
-  const mtime = toJulian(post.date);
   const root = post.threadRoot === undefined ? rid : ctx.ridOf(post.threadRoot);
   const prior = post.parents[0] === undefined ? 0 : ctx.ridOf(post.parents[0]);
   const answered = post.inReplyTo === undefined ? 0 : ctx.ridOf(post.inReplyTo);
-  db.prepare(INSERT_SQL).run(rid, root, prior, answered, mtime);
+  db.prepare(INSERT_SQL).run(rid, root, prior, answered, toTableJulian(post.date));
 
   const isEmpty = post.body.length === 0 || post.body[0] === 0;
   const isEdit = prior !== 0;
@@ -58,7 +58,8 @@ export function linkForumPost(ctx: LinkContext, rid: Rid, post: ForumPost): void
     db.prepare(COPY_TITLE_SQL).run(root, rid);
   }
   if (!isEmpty) {
-    extractBacklinks(ctx, { type: "forum", id: rid, mtime }, post.body, markupOf(post.mimetype), "replace");
+    const source = { type: "forum", id: rid, mtime: toJulian(post.date) } as const;
+    extractBacklinks(ctx, source, post.body, markupOf(post.mimetype), "replace");
   }
 }
 

@@ -8,8 +8,8 @@
  * version was linked has none. Earlier versions are stored as deltas of later ones.
  */
 import type { Technote } from "./artifact-types.ts";
-import { toJulian } from "./julian.ts";
 import type { Rid } from "./repo-content.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import { retellAttachments } from "./repo-link-attachment.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { linkVersions } from "./repo-link-versions.ts";
@@ -34,7 +34,7 @@ export function linkTechnote(ctx: LinkContext, rid: Rid, note: Technote): void {
   });
   const later = db
     .prepare("SELECT rid FROM tagxref WHERE tagid=? AND mtime>=? AND rid<>? ORDER BY mtime LIMIT 1")
-    .value<Rid>(tag, toJulian(note.date), rid);
+    .value<Rid>(tag, toTableJulian(note.date), rid);
   if (prior !== undefined) ctx.deferDeltify(prior, rid);
   if (later !== undefined) ctx.deferDeltify(rid, later);
   else {
@@ -54,5 +54,5 @@ VALUES('e',?1,?2,?3,CAST(?4 AS TEXT),CAST(?5 AS TEXT),
 
 function putTechnote(ctx: LinkContext, rid: Rid, note: Technote, tag: TagId): void {
   const [user, comment] = [textParameter(note.user), textParameter(note.comment)];
-  ctx.db.prepare(PUT_SQL).run(toJulian(note.eventDate), rid, tag, user, comment, TAG.bgcolor);
+  ctx.db.prepare(PUT_SQL).run(toTableJulian(note.eventDate), rid, tag, user, comment, TAG.bgcolor);
 }

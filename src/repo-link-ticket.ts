@@ -15,10 +15,10 @@
 import { decodeRaw } from "./artifact-escape.ts";
 import type { TicketChange } from "./artifact-types.ts";
 import { latin1 } from "./bytes.ts";
-import { toJulian } from "./julian.ts";
 import { readArtifact } from "./repo-artifact.ts";
 import type { Rid } from "./repo-content.ts";
 import { putEvent } from "./repo-event.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import { retellAttachments } from "./repo-link-attachment.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { html, reference } from "./repo-link-text.ts";
@@ -80,7 +80,7 @@ function tellChange(ctx: LinkContext, rid: Rid, change: TicketChange, tag: TagId
     return;
   }
   const texts = [change.user, comment, brief].map(textParameter);
-  db.prepare(RETELL_SQL).run(tag, toJulian(change.date), ...texts, rid);
+  db.prepare(RETELL_SQL).run(tag, toTableJulian(change.date), ...texts, rid);
 }
 
 function describeChange(

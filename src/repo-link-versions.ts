@@ -3,8 +3,9 @@
  * check-ins, so that tags propagate from version to version (Fossil `src/manifest.c`).
  */
 import type { Hash } from "./hash.ts";
-import { type EpochMs, toJulian } from "./julian.ts";
+import type { EpochMs } from "./julian.ts";
 import { NO_RID, type Rid } from "./repo-content.ts";
+import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { propagateTags } from "./repo-tag.ts";
 
@@ -23,7 +24,7 @@ export function linkVersions(
   );
   const parents = version.parents.map((hash) => ctx.ridOf(hash));
   parents.forEach((parent, index) => {
-    insert.run(parent, rid, index === 0 ? 1 : 0, toJulian(version.date));
+    insert.run(parent, rid, index === 0 ? 1 : 0, toTableJulian(version.date));
   });
   const [prior = NO_RID] = parents;
   if (prior === NO_RID) return undefined;

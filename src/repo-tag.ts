@@ -120,7 +120,8 @@ function applyEffects(ctx: LinkContext, tag: TagId, insertion: TagInsertion, mti
     case TAG.comment:
       db.prepare("UPDATE event SET ecomment=CAST(? AS TEXT) WHERE objid=?").run(parameter, target);
       if (value !== null) {
-        extractBacklinks(ctx, { type: "comment", id: target, mtime }, encodeText(value), "wiki", "replace");
+        const source = { type: "comment", id: target, mtime } as const;
+        extractBacklinks(ctx, source, encodeText(value), "wiki", "replace");
       }
       break;
     case TAG.date:
