@@ -142,7 +142,9 @@ function dumpTable(db: Db, table: string, resolve: Resolvers): readonly string[]
     for (const row of statement.iterate()) {
       const fields = columns.map(({ name, names }) => {
         const value = row[name]!;
-        const named = names?.get(value);
+        // A wiki page's links are recorded under the number of its tag.
+        const isTag = table === "backlink" && name === "srcid" && row.srctype === 2;
+        const named = (isTag ? resolve.tag : names)?.get(value);
         return `${name}=${named === undefined ? literal(value) : `<${named}>`}`;
       });
       out.push(masked(table, fields).join(" "));
