@@ -65,8 +65,12 @@ export function reparent(ctx: LinkContext, rid: Rid, value: string): void {
   ctx.deferLeafCheck(rid);
   ctx.db.prepare("DELETE FROM plink WHERE cid=?").run(rid);
   ctx.db.prepare("DELETE FROM mlink WHERE mid=?").run(rid);
-  if (isOrphan(manifest)) recordOrphan(ctx, rid, manifest.baseline);
-  else linkParents(ctx, manifest, parents);
+  if (isOrphan(manifest)) {
+    recordOrphan(ctx, rid, manifest.baseline);
+  } else {
+    const primary = linkParents(ctx, manifest, parents);
+    if (primary !== undefined) propagateTags(ctx, primary);
+  }
   ctx.deferLeafCheck(rid);
 }
 
