@@ -18,7 +18,13 @@ function main(): void {
   getPrograms();
   const folder = mkdtempSync(join(tmpdir(), "edgesync-tests-"));
   const report = join(folder, "report.xml");
-  const words = ["test", "--reporter=junit", `--reporter-outfile=${report}`, ...process.argv.slice(2)];
+  const words = [
+    "test",
+    "--timeout=60000",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...process.argv.slice(2),
+  ];
   const { exitCode } = Bun.spawnSync([process.execPath, ...words], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],

@@ -9,6 +9,9 @@
  *
  * Not dumped: SQLite's own tables, and virtual tables with their shadows (full-text search).
  *
+ * Times are exact. Binaries older than 2.23 write Julian days with up to one unit less in the last place
+ * (their SQLite's `%.17g`), so dumps to compare with theirs are taken with times in whole milliseconds.
+ *
  * Known exception of Fossil itself, masked here: `tagxref.mtime` of the tag `cluster` is the time at
  * which the cluster was linked, and so changes with every rebuild (fossil-facts E, parity).
  */
@@ -89,15 +92,23 @@ const REFERENCES: Readonly<Record<string, Readonly<Record<string, Reference>>>> 
   unsent: { rid: "artifact" },
 };
 
+export type Times = "exact" | "milliseconds";
+
+/** How precisely the times that `stock` writes can be compared. */
+export function timesOf(stock: Stock): Times {
+  return stock.atLeast(2, 23) ? "exact" : "milliseconds";
+}
+
 /** Dumps the named tables, or every one there is. */
-export function dumpTables(file: string, tables?: readonly string[]): Dump {
+export function dumpTables(file: string, tables?: readonly string[], times: Times = "exact"): Dump {
   const db = Db.open(file, { mode: "read" });
   try {
     return db.snapshot(() => {
       const present = tableNames(db);
       const names = tables === undefined ? present : present.filter((name) => tables.includes(name));
       const resolve = resolvers(db, present);
-      return new Map(names.map((name) => [name, dumpTable(db, name, resolve)]));
+      const literal = times === "exact" ? exactly : inMilliseconds;
+      return new Map(names.map((name) => [name, dumpTable(db, name, resolve, literal)]));
     });
   } finally {
     db.close();
@@ -128,7 +139,12 @@ function resolvers(db: Db, present: readonly string[]): Resolvers {
   };
 }
 
-function dumpTable(db: Db, table: string, resolve: Resolvers): readonly string[] {
+function dumpTable(
+  db: Db,
+  table: string,
+  resolve: Resolvers,
+  literal: (value: SqlValue) => string,
+): readonly string[] {
   const columns = db
     .prepare<{ name: string }>("SELECT name FROM pragma_table_info(?) ORDER BY cid")
     .all(table)
@@ -159,9 +175,14 @@ function masked(table: string, fields: string[]): string[] {
   return fields.map((field) => (field.startsWith("mtime=") ? "mtime=(when linked)" : field));
 }
 
-function literal(value: SqlValue): string {
+function exactly(value: SqlValue): string {
   if (value instanceof Uint8Array) return `${value.length}:${sha1Hex(value)}`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
+function inMilliseconds(value: SqlValue): string {
+  const isTime = typeof value === "number" && !Number.isInteger(value);
+  return isTime ? `~${Math.round(value * 86_400_000)}ms` : exactly(value);
 }
 
 const LINES_PER_TABLE_MAX = 12;
@@ -222,7 +243,9 @@ export async function rebuildParity(file: string, stock: Stock = newestStock()):
   const copy = temp.join("rebuilt.fossil");
   copyRepository(file, copy);
   await stock.ok(["rebuild", copy]);
-  return diffDumps(rebuildable(dumpTables(file)), rebuildable(dumpTables(copy)), ["the file", "its rebuild"]);
+  const times = timesOf(stock);
+  const [before, after] = [dumpTables(file, undefined, times), dumpTables(copy, undefined, times)];
+  return diffDumps(rebuildable(before), rebuildable(after), ["the file", "its rebuild"]);
 }
 
 /** Without what a rebuild may change: volatile tables, and user times, which it fills in where they are NULL. */
