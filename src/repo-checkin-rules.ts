@@ -87,7 +87,7 @@ export function refuseOlder(repo: Repo, date: EpochMs, parents: readonly Rid[]):
       .value<number>(parent);
     if (mtime === undefined) continue;
     const parentDate = fromJulian(mtime);
-    if (Math.floor(parentDate / 1000) <= Math.floor(date / 1000)) continue;
+    if (!(Math.floor(parentDate / 1000) > Math.floor(date / 1000))) continue;
     const [now, then] = [formatDateTime(date), formatDateTime(parentDate)];
     throw new RepoError(
       "parent-younger",

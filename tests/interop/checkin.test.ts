@@ -252,3 +252,56 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     expect(stock.okSync(["test-parse-all-blobs", "-R", twins.ourFile])).toContain("0 errors");
   });
 });
+
+test.each(stocks().map((stock) => [stock.version, stock] as const))(
+  "stock %s goes on from our check-ins",
+  async (_, stock) => {
+    using temp = new TempDir();
+    const path = temp.join("ours.fossil");
+    const clock = new StandingClock(parseDate(START));
+    const initialize = (repo: Repo) => void addInitialCheckIn(repo, "dev");
+    const repo = Repo.create(path, { clock, random: systemRandom, user: "dev", initialize });
+    repo.config.set("allow-symlinks", "1");
+    const edits = [
+      { name: "a.txt", content: lines("a") },
+      { name: "run.sh", content: Buffer.from("#!/bin/sh\n"), permission: "x" as const },
+      { name: "é/link", content: Buffer.from("../a.txt"), permission: "l" as const },
+    ];
+    clock.time += 5000;
+    const { hash } = commit(repo, { edits, comment: "by us", user: "dev" });
+    repo.close();
+    const cwd = temp.folder("checkout");
+    const fossil = (...args: string[]) => {
+      const { code, stdout, stderr } = stock.runSync(args, { cwd });
+      expect({ args, code, stderr: stderr.includes("checksum") ? stderr : "" }).toEqual({
+        args,
+        code: 0,
+        stderr: "",
+      });
+      return stdout;
+    };
+    fossil("open", path);
+    // Stock compares the R card with what it has checked out.
+    expect(fossil("checkout", hash)).not.toContain("checksum");
+    expect(fossil("changes")).toBe("");
+    writeFileSync(join(cwd, "a.txt"), lines("changed"));
+    fossil("commit", "-m", "by stock", "--no-warnings");
+    expect(fossil("timeline", "-t", "ci", "-n", "3")).toContain("by us");
+    fossil("close");
+    expect(await rebuildParity(path, stock)).toEqual([]);
+    const again = Repo.open(path, {
+      mode: "write",
+      clock: new StandingClock(Date.now() + 5000),
+      random: systemRandom,
+    });
+    const third = commit(again, {
+      edits: [{ name: "a.txt", remove: true }],
+      comment: "by us again",
+      user: "dev",
+    });
+    expect(third.branch).toBe("trunk");
+    again.close();
+    expect(await rebuildParity(path, stock)).toEqual([]);
+    expect(stock.okSync(["test-integrity", "-R", path])).toContain("0 errors");
+  },
+);
