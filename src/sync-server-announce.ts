@@ -28,7 +28,7 @@ export function checkClustersDue(x: ServerExchange): void {
 export function announce(x: ServerExchange): void {
   if (x.isPush) askForPhantoms(x);
   if (x.isOldClone && x.gimmeCount === 0) {
-    offer(x, allOffers(x.repo.db));
+    for (const { hash } of allOffers(x.repo.db)) x.out.card({ type: "igot", hash, isPrivate: false });
     offerPrivate(x);
   } else if (x.isPull) {
     if (unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT) createClusters(x.forWriting());
@@ -56,6 +56,7 @@ function askForPhantoms(x: ServerExchange): void {
   }
 }
 
+/** Offers what the peer is not known to have. */
 function offer(x: ServerExchange, offers: Iterable<Offer>): void {
   for (const { rid, hash } of offers) {
     if (!x.onRemote.has(rid)) x.out.card({ type: "igot", hash, isPrivate: false });

@@ -85,6 +85,7 @@ function sendRow(x: ServerExchange, row: CloneRow, last: number, asStored: boole
     const { hash, source } = card;
     const content = unpackBlob(card.content, ARTIFACT_MAX_BYTES);
     x.out.card({ type: "file", hash, size: content.length, content, ...(source && { source }) });
+    x.onRemote.add(row.rid);
   }
   x.artifactsSent++;
 }

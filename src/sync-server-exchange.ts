@@ -107,11 +107,16 @@ export class ServerExchange {
     return algorithmOf(hash) === "sha1" && this.repo.config.hashPolicy() === "shun-sha1";
   }
 
-  /** Replaces the reply so far by an error card and looks at nothing more. */
-  fail(text: string): void {
+  /** Replaces the reply so far by an error card. */
+  refuse(text: string): void {
     this.out.clear();
     this.out.card({ type: "error", text });
     this.errorCount++;
+  }
+
+  /** Replaces the reply so far by an error card and looks at nothing more. */
+  fail(text: string): void {
+    this.refuse(text);
     this.isStopped = true;
   }
 

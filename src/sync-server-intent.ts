@@ -50,7 +50,8 @@ export function handlePush(x: ServerExchange, card: PushCard): void {
   } else if (x.isPull) {
     x.out.card({ type: "message", text: TEXTS.pullOnly });
   } else {
-    x.fail(TEXTS.noWrite);
+    // Stock reads on: a later card may be refused in turn.
+    x.refuse(TEXTS.noWrite);
   }
 }
 

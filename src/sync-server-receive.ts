@@ -50,7 +50,9 @@ function receive(x: ServerExchange, incoming: Incoming): void {
   if (isPrivate && !x.allows("private")) return;
   const rid = x.receiver().receive(incoming, { isPrivate });
   x.artifactsReceived++;
-  if (rid !== undefined) x.onRemote.add(rid);
+  // As in stock, what waits for the source of its delta is offered back like anything else.
+  const waits = rid !== undefined && "delta" in incoming && !x.content.isAvailable(rid);
+  if (rid !== undefined && !waits) x.onRemote.add(rid);
 }
 
 /** What the peer holds for public is public here too. */

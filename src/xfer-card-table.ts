@@ -99,8 +99,8 @@ export const CARD_TABLE: { readonly [T in CardType]: CardSpec<CardOf<T>> } = {
     more: "ignored",
     misfit: "unknown",
     fields: [
-      { name: "protocol", kind: "size-if-any", optional: true },
-      { name: "sequence", kind: "size-if-any", optional: true },
+      { name: "protocol", kind: "size-or-0", optional: true },
+      { name: "sequence", kind: "size-or-0", optional: true },
     ],
     doc: "The client has nothing and wants everything, from SEQUENCE on.",
   },

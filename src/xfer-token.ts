@@ -54,7 +54,7 @@ export type TokenKind =
   | "size"
   | "seconds"
   | "number"
-  | "size-if-any"
+  | "size-or-0"
   | "text"
   | "word"
   | "filename"
@@ -110,9 +110,9 @@ export const TOKEN_CODECS: Readonly<Record<TokenKind, TokenCodec>> = {
     read: (token) => ({ value: Math.min(Number(/^\d*/.exec(token)![0]), INT32_MAX) }),
     write: String,
   },
-  "size-if-any": {
-    doc: "decimal, at most 2147483647; anything else counts as absent",
-    read: (token) => readNumber(token, INT32_MAX) ?? { value: undefined },
+  "size-or-0": {
+    doc: "decimal, at most 2147483647; anything else counts as 0",
+    read: (token) => readNumber(token, INT32_MAX) ?? { value: 0 },
     write: String,
   },
   text: {

@@ -25,7 +25,7 @@ describe("what a client sends", () => {
     ["clone\n", { type: "clone" }],
     ["clone 3 17\n", { type: "clone", protocol: 3, sequence: 17 }],
     ["clone 2\n", { type: "clone", protocol: 2 }],
-    ["clone x y\n", { type: "clone" }],
+    ["clone x y\n", { type: "clone", protocol: 0, sequence: 0 }],
     [`igot ${H2}\n`, { type: "igot", hash: H2, isPrivate: false }],
     [`igot ${H2} 1 more\n`, { type: "igot", hash: H2, isPrivate: true }],
     [`igot ${H2} 0\n`, { type: "igot", hash: H2, isPrivate: false }],
