@@ -5,7 +5,7 @@ import { DeltaReader, deltaChecksum, deltaOutputSize, digitCount, writeNumber } 
 import { applyDelta } from "../src/delta-decode.ts";
 import { createDelta } from "../src/delta-encode.ts";
 import { FormatError, LimitError } from "../src/errors.ts";
-import { seededRandom } from "../src/random.ts";
+import { randomBelow, seededRandom } from "../src/random.ts";
 import { evolvingSource, realisticPairs } from "./delta-pairs.ts";
 
 const SEED = 20_240_229;
@@ -237,22 +237,49 @@ describe("making", () => {
     }
   });
 
-  // Quadratic time would take hours here, linear time takes a moment.
-  const MEGABYTE = 1_000_000;
-  const generate = (byteAt: (i: number) => number) =>
-    Uint8Array.from({ length: MEGABYTE }, (_, i) => byteAt(i));
-  test.each([
-    ["zeros", generate(() => 0), generate((i) => (i % 1009 === 0 ? 1 : 0))],
-    ["a period of 17, broken", generate((i) => i % 17), generate((i) => (i % 17) ^ (i % 41 === 0 ? 1 : 0))],
+  const SIZE = 300_000;
+  const generate = (size: number, byteAt: (i: number) => number) =>
+    Uint8Array.from({ length: size }, (_, i) => byteAt(i));
+  /** Every other block of the source is the same; the target has that block again and again. */
+  const alternating = (size: number): [source: Uint8Array, target: Uint8Array] => [
+    generate(size, (i) => (i % 32 < 16 ? 7 : Math.imul(i, 0x9e3779b1) >>> 24)),
+    generate(size, (i) => (i % 33 < 16 ? 7 : Math.imul(i, 0x85ebca6b) >>> 24)),
+  ];
+  test.each<[string, Uint8Array, Uint8Array]>([
+    ["zeros", generate(SIZE, () => 0), generate(SIZE, (i) => (i % 1009 === 0 ? 1 : 0))],
     [
-      "blocks equal but for what follows",
-      generate((i) => (i % 32 < 16 ? 7 : i >> 5)),
-      generate((i) => (i % 33 < 16 ? 7 : i >> 6)),
+      "a period of 17, broken",
+      generate(SIZE, (i) => i % 17),
+      generate(SIZE, (i) => (i % 17) ^ (i % 41 === 0 ? 1 : 0)),
     ],
-    ["random bytes", seededRandom(3n).bytes(MEGABYTE), seededRandom(4n).bytes(MEGABYTE)],
-  ])("hard content in linear time: %s", (_, source, target) => {
+    ["one block everywhere", ...alternating(SIZE)],
+    ["random bytes", seededRandom(3n).bytes(SIZE), seededRandom(4n).bytes(SIZE)],
+  ])("hard content comes back: %s", (_, source, target) => {
     const delta = createDelta(source, target);
     expect(equal(applyDelta(source, delta, undefined, { verifyChecksum: true }), target)).toBe(true);
+  });
+
+  test("in a table of gaps that are all alike, a copy goes on where the last one ended", () => {
+    const random = seededRandom(9n);
+    const source = random.bytes(SIZE).map((byte, i) => (i % 60 < 50 ? 0 : byte));
+    const target = source.slice();
+    for (let i = 0; i < 100; i++) target[randomBelow(random, SIZE / 60) * 60 + 55]! ^= 99;
+    expect(createDelta(source, target).length).toBeLessThan(1200);
+  });
+
+  test("time grows with the size, not with its square, when one block is everywhere", () => {
+    const timeOf = (size: number) => {
+      const [source, target] = alternating(size);
+      const times = Array.from({ length: 3 }, () => {
+        const start = process.cpuUsage().user;
+        createDelta(source, target);
+        return process.cpuUsage().user - start;
+      });
+      return Math.min(...times);
+    };
+    timeOf(SIZE / 10);
+    // 10 times the size: about 10 times the time, or 100 times if every candidate were looked at.
+    expect(timeOf(SIZE) / timeOf(SIZE / 10)).toBeLessThan(40);
   });
 });
 
