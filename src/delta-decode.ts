@@ -29,10 +29,12 @@ const LOOP_MAX_BYTES = 16;
 export interface ApplyOptions {
   /** Also compare the checksum at the end of the delta; stock does not. */
   readonly verifyChecksum?: boolean;
+  /** Holds the target if it is large enough; the target is then a view of it. Must not overlap the source. */
+  readonly memory?: Uint8Array;
 }
 
 /**
- * The target that `delta` makes of `source`, in memory of its own.
+ * The target that `delta` makes of `source`, in memory of its own unless memory is given.
  *
  * @param sizeMax largest accepted target, in bytes
  * @throws LimitError `delta-size` when a larger target is declared
@@ -57,7 +59,9 @@ export function applyDelta(
     reader.at = commandsAt;
   }
   // Uninitialized: a walk that ends without an error has written every byte.
-  const target = Buffer.allocUnsafeSlow(size);
+  const { memory } = options;
+  const fits = memory !== undefined && memory.length >= size;
+  const target = fits ? asBuffer(memory.subarray(0, size)) : Buffer.allocUnsafeSlow(size);
   const checksum = walk(reader, size, asBuffer(source), target);
   if (options.verifyChecksum === true) {
     const actual = deltaChecksum(target);
@@ -69,7 +73,7 @@ export function applyDelta(
       );
     }
   }
-  return new Uint8Array(target.buffer, target.byteOffset, size);
+  return new Uint8Array(target.buffer as ArrayBuffer, target.byteOffset, size);
 }
 
 /**

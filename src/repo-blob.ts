@@ -53,7 +53,7 @@ export class BlobTable {
 
   head(rid: Rid): BlobHead | undefined {
     const [row] = this.db
-      .prepare("SELECT b.uuid, b.size, d.srcid FROM blob b LEFT JOIN delta d ON d.rid=b.rid WHERE b.rid=?")
+      .prepare("SELECT uuid, size, (SELECT srcid FROM delta d WHERE d.rid=blob.rid) FROM blob WHERE rid=?")
       .values<[Hash, number, Rid | null]>(rid);
     return row && { hash: row[0], size: row[1], source: row[2] ?? undefined };
   }

@@ -109,9 +109,12 @@ export class Content extends BlobTable {
         throw this.damaged(rid, hashes[0]!, `its delta chain is longer than ${DELTA_CHAIN_MAX_DEPTH}`);
       }
     }
+    const scratch = new Scratch();
     for (let i = chain.length - 1; i >= 0; i--) {
-      content = this.expandStep(chain[i]!, hashes[i]!, content);
-      if (i % CACHE_EVERY === 0) this.cache.add(hashes[i]!, content);
+      const isKept = i % CACHE_EVERY === 0;
+      content = this.expandStep(chain[i]!, hashes[i]!, content, isKept ? undefined : scratch.next());
+      if (isKept) this.cache.add(hashes[i]!, content);
+      else scratch.fit(content.length);
     }
     return content;
   }
@@ -126,13 +129,16 @@ export class Content extends BlobTable {
    * One step of expanding: artifact `rid`, given what it is stored as a delta of, expanded (`undefined` for a
    * full text).
    *
+   * @param memory for the result, if it fits; must not overlap `source`
    * @throws RepoError `content-damaged` (data: rid, hash)
    */
-  expandStep(rid: Rid, hash: Hash, source: Uint8Array | undefined): Uint8Array {
+  expandStep(rid: Rid, hash: Hash, source: Uint8Array | undefined, memory?: Uint8Array): Uint8Array {
     try {
       const packed = this.db.prepare("SELECT content FROM blob WHERE rid=?").value<Uint8Array | null>(rid);
       const bytes = unpackBlob(packed ?? EMPTY, ARTIFACT_MAX_BYTES);
-      return source === undefined ? bytes : applyDelta(source, bytes, ARTIFACT_MAX_BYTES);
+      return source === undefined
+        ? bytes
+        : applyDelta(source, bytes, ARTIFACT_MAX_BYTES, memory && { memory });
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       throw this.damaged(rid, hash, error.message, error);
@@ -143,8 +149,8 @@ export class Content extends BlobTable {
   stored(rid: Rid): StoredContent | undefined {
     const [row] = this.db
       .prepare(
-        `SELECT b.size, d.srcid, b.content FROM blob b LEFT JOIN delta d ON d.rid=b.rid
-         WHERE b.rid=? AND b.size>=0`,
+        `SELECT size, (SELECT srcid FROM delta d WHERE d.rid=blob.rid), content FROM blob
+         WHERE rid=? AND size>=0`,
       )
       .values<[number, Rid | null, Uint8Array | null]>(rid);
     return row && { size: row[0], source: row[1] ?? undefined, bytes: row[2] ?? EMPTY };
@@ -365,5 +371,21 @@ export class Content extends BlobTable {
       )
       .values<[Hash]>(rid);
     for (const [dependent] of dependents) this.cache.remove(dependent);
+  }
+}
+
+/** Memory for what is expanded only on the way to something else: two buffers in turn, source and target. */
+class Scratch {
+  private current: Uint8Array = EMPTY;
+  private previous: Uint8Array = EMPTY;
+
+  next(): Uint8Array {
+    [this.current, this.previous] = [this.previous, this.current];
+    return this.current;
+  }
+
+  /** Makes the buffer last given out large enough for next time. */
+  fit(size: number): void {
+    if (size > this.current.length) this.current = new Uint8Array(Math.ceil(size * 1.25));
   }
 }

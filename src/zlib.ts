@@ -7,6 +7,12 @@ import { deflateSync, inflateSync } from "node:zlib";
 import { type Bytes, readU32BE } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 
+/** Deflate makes at most this many bytes of one (RFC 1951: 258 bytes in two bits, less block overhead). */
+const EXPANSION_MAX_RATIO = 1032;
+
+/** Up to this length a stream is inflated by the call that costs least but cannot be told a limit. */
+const SMALL_STREAM_BYTES = 16_384;
+
 /** Level 6 is zlib's default and what stock writes; 1 suits bytes that travel once. */
 export type ZlibLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
@@ -21,6 +27,9 @@ export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
  */
 export function inflate(stream: Uint8Array, sizeMax: number): Uint8Array {
   try {
+    if (stream.length <= SMALL_STREAM_BYTES && stream.length * EXPANSION_MAX_RATIO <= sizeMax) {
+      return Bun.inflateSync(stream as Bytes, { windowBits: 15 });
+    }
     return inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax) });
   } catch (cause) {
     const code = (cause as { code?: string }).code;
