@@ -3,7 +3,8 @@
  * profile: the same profile gives the same bytes.
  *
  * The history has one main branch, feature branches that start from it and are mostly merged back, tags,
- * several authors, and a second root. Check-ins edit, add, delete, rename and copy files, flip the
+ * several authors, and a second root, which keeps the large files, so that checkouts of the main branch are
+ * quick. Check-ins edit, add, delete, rename and copy files, flip the
  * executable bit, and touch symbolic links; among the files are text of all sizes, binary files, names
  * with spaces and non-ASCII letters, deep folders, and one file with the same content twice.
  *
@@ -76,7 +77,9 @@ class History {
   private made = 0;
   private branchNumber = 0;
   private readonly main: Head = { branch: "master", commit: 0, files: new Map(), changed: new Set() };
+  private readonly pages: Head = { branch: "pages", commit: 0, files: new Map(), changed: new Set() };
   private readonly features: Head[] = [];
+  private largeTurn = 0;
 
   constructor(private readonly profile: HistoryProfile) {
     this.random = seededRandom(profile.seed);
@@ -94,12 +97,13 @@ class History {
       else if (roll < 17 && feature !== undefined) yield* this.mergeForward(feature);
       else if (roll < 50 && feature !== undefined) yield* this.edit(feature);
       else yield* this.edit(this.main);
+      yield* this.changeLarge();
       if (this.made % 97 === 0) yield this.tag(`release-${this.made}`, this.main.commit);
     }
   }
 
   private *firstCheckIn(): Generator<Uint8Array> {
-    const { textFiles, linesMean, binaryFiles, binaryBytes, largeFiles, largeBytes } = this.profile;
+    const { textFiles, linesMean, binaryFiles, binaryBytes } = this.profile;
     const change: Change = { stream: [], operations: [] };
     for (let i = 0; i < textFiles; i++) {
       const count = 1 + this.below(2 * linesMean) * (i % 25 === 24 ? 10 : 1);
@@ -115,9 +119,6 @@ class History {
         this.binary(change, 1 + this.below(2 * binaryBytes)),
       );
     }
-    for (let i = 0; i < largeFiles; i++) {
-      this.put(this.main, change, `assets/large${i}.bin`, this.binary(change, largeBytes));
-    }
     this.put(this.main, change, "assets/empty", this.text(change, [], "100644"));
     this.put(this.main, change, "assets/twin", this.text(change, [], "100644"));
     this.put(this.main, change, "link to readme", this.link(change, "src/module0/file0.ts"));
@@ -127,10 +128,23 @@ class History {
 
   /** A branch without a common ancestor, as documentation branches often are. */
   private *secondRoot(): Generator<Uint8Array> {
-    const head: Head = { branch: "pages", commit: 0, files: new Map(), changed: new Set() };
     const change: Change = { stream: [], operations: [] };
-    this.put(head, change, "index.html", this.text(change, ["<h1>pages</h1>"], "100644"));
-    yield* this.commit(head, change, "A second root", []);
+    this.put(this.pages, change, "index.html", this.text(change, ["<h1>pages</h1>"], "100644"));
+    for (let i = 0; i < this.profile.largeFiles; i++) {
+      this.put(this.pages, change, largeName(i), this.binary(change, this.profile.largeBytes));
+    }
+    yield* this.commit(this.pages, change, "A second root", []);
+  }
+
+  /** Large files change three times each, spread evenly over the history. */
+  private *changeLarge(): Generator<Uint8Array> {
+    const { largeFiles, checkIns } = this.profile;
+    const turnCount = 3 * largeFiles;
+    if (this.largeTurn >= turnCount || this.made < (this.largeTurn * checkIns) / turnCount) return;
+    const change: Change = { stream: [], operations: [] };
+    this.touch(this.pages, change, largeName(this.largeTurn % largeFiles));
+    this.largeTurn++;
+    yield* this.commit(this.pages, change, `Large files, turn ${this.largeTurn}`, []);
   }
 
   private *startBranch(): Generator<Uint8Array> {
@@ -185,17 +199,7 @@ class History {
     const edits = 1 + this.below(2 * this.profile.editsMean - 1);
     const paths = [...head.files.keys()];
     for (let i = 0; i < edits; i++) this.touch(head, change, paths[this.below(paths.length)]!);
-    if (this.isLargeTurn()) {
-      const path = `assets/large${this.below(this.profile.largeFiles)}.bin`;
-      if (head.files.has(path)) this.touch(head, change, path);
-    }
     yield* this.commit(head, change, this.message(), []);
-  }
-
-  /** Large files change three times each, spread evenly over the history. */
-  private isLargeTurn(): boolean {
-    const turns = 3 * this.profile.largeFiles;
-    return turns > 0 && this.made % Math.max(1, Math.floor(this.profile.checkIns / turns)) === 0;
   }
 
   private touch(head: Head, change: Change, path: string): void {
@@ -205,7 +209,7 @@ class History {
       this.put(head, change, path, this.text(change, this.edited(file.lines), file.mode));
     } else if (file.mode === "120000") {
       this.put(head, change, path, this.link(change, `src/module${this.below(4)}/file0.ts`));
-    } else if (file.bytes !== undefined && (file.bytes.length < 1_000_000 || this.isLargeTurn())) {
+    } else if (file.bytes !== undefined) {
       this.put(head, change, path, this.binary(change, file.bytes.length, this.patched(file.bytes)));
     }
   }
@@ -373,6 +377,10 @@ class History {
   private below(limit: number): number {
     return randomBelow(this.random, limit);
   }
+}
+
+function largeName(i: number): string {
+  return `downloads/large${i}.bin`;
 }
 
 /** Path as the stream has it: in C-style quotes when it has a space or bytes beyond ASCII. */
