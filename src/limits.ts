@@ -73,3 +73,15 @@ export const MARKUP_WORK_MAX_STEPS = 50_000_000;
 
 /** Bytes of expanded artifacts held while walking one delta tree, before some are dropped and expanded again. */
 export const DELTA_TREE_HELD_BYTES = 64_000_000;
+
+/** Gimme cards of a pull round; stock doubles from there with what it receives. */
+export const GIMME_MIN_COUNT = 200;
+
+/** Offers of one peer that a sync keeps in mind; further ones are heard again next time. */
+export const OFFER_MAX_COUNT = 1_000_000;
+
+/** Rounds in a row without an artifact either way after which a sync gives up on what a peer offers. */
+export const SYNC_IDLE_ROUND_MAX_COUNT = 4;
+
+/** Rounds of one sync. A pull of a million artifacts takes far fewer: requests double as they are met. */
+export const SYNC_ROUND_MAX_COUNT = 10_000;

@@ -172,3 +172,11 @@ export function unclusteredCount(db: Db): number {
     )
     .value<number>()!;
 }
+
+/** Public artifacts that were made here and have not been sent to any peer yet. */
+export function unsentRids(db: Db): Rid[] {
+  return db
+    .prepare("SELECT rid FROM unsent EXCEPT SELECT rid FROM private ORDER BY rid")
+    .values<[Rid]>()
+    .map(([rid]) => rid);
+}

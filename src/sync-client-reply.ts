@@ -1,0 +1,157 @@
+/**
+ * Reads one reply of a server for the sync client: one handler per card. Artifacts go into the batch of the
+ * round; everything else becomes state that the client decides on. Rules: fossil-facts B, C.
+ *
+ * An `error` card ends the reply: what came before it counts, what follows is not looked at. An unknown
+ * card does the same, as an error of its own; unknown pragmas, comments and blank lines are passed over.
+ */
+import { ProtocolError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
+import { parseDate } from "./julian.ts";
+import { ARTIFACT_MAX_BYTES, OFFER_MAX_COUNT } from "./limits.ts";
+import type { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import type { ReceiveBatch } from "./repo-receive.ts";
+import type { PeerVersion } from "./sync-version.ts";
+import type { Card, CfileCard, FileCard, IgotCard } from "./xfer-card.ts";
+import { CardReader } from "./xfer-parse.ts";
+import { unpackBlob } from "./zlib.ts";
+
+/** A reply takes time to arrive: a peer whose clock is behind by less than this is not behind. */
+const SKEW_TOLERANCE_MS = 20_000;
+
+/** What the client is out for. */
+export interface ReplyGoals {
+  readonly pull: boolean;
+  readonly push: boolean;
+  /** Private artifacts too, as far as the peer allows. */
+  readonly private?: boolean;
+}
+
+export class ClientReply {
+  readonly messages: string[] = [];
+  readonly requested: Hash[] = [];
+  version: PeerVersion | undefined;
+  error: string | undefined;
+  /** The peer takes nothing from us. */
+  isPullOnly = false;
+  /** The peer's clock minus ours; 0 when it cannot be told apart. */
+  skewMs = 0;
+  /** Offers that were news. */
+  newOfferCount = 0;
+  private nextIsPrivate = false;
+
+  constructor(
+    private readonly repo: Repo,
+    private readonly goals: ReplyGoals,
+    /** Offered and not here, by hash; changed by what the reply says. */
+    private readonly offered: Map<Hash, boolean>,
+    private readonly onRemote: Set<Rid>,
+  ) {}
+
+  /** @throws FormatError, LimitError: the reply is damaged; ProtocolError `peer-unknown-card` */
+  read(message: Uint8Array, batch: ReceiveBatch): void {
+    const reader = new CardReader(message, "server");
+    for (let card = reader.next(); card !== undefined; card = reader.next()) {
+      this.handle(card, batch);
+      if (this.error !== undefined) return;
+    }
+  }
+
+  private handle(card: Card, batch: ReceiveBatch): void {
+    switch (card.type) {
+      case "file":
+        this.receive(card, card.content, batch);
+        break;
+      case "cfile":
+        this.receive(card, unpackBlob(card.content, ARTIFACT_MAX_BYTES), batch);
+        break;
+      case "private":
+        this.nextIsPrivate = true;
+        break;
+      case "igot":
+        this.noteOffer(card);
+        break;
+      case "gimme":
+        if (this.goals.push) this.requested.push(card.hash);
+        break;
+      case "cookie":
+        this.repo.config.set("cookie", card.value);
+        break;
+      case "message":
+        // Not an error: the sync goes on in the other direction.
+        if (card.text.startsWith("pull only")) this.isPullOnly = true;
+        this.messages.push(card.text);
+        break;
+      case "error":
+        this.error = card.text;
+        break;
+      case "pragma server-version":
+        this.version = { version: card.version, date: card.date ?? 0, time: card.time ?? 0 };
+        break;
+      case "comment":
+        this.noteTime(card.text);
+        break;
+      case "unknown":
+        if (!card.isBlank) throw unknownCard(card.line);
+        break;
+      case "malformed":
+        throw unknownCard(card.keyword);
+      default:
+      // Pragmas that a pull or push has no use for.
+    }
+  }
+
+  private receive(card: FileCard | CfileCard, content: Uint8Array, batch: ReceiveBatch): void {
+    const isPrivate = this.nextIsPrivate;
+    this.nextIsPrivate = false;
+    this.offered.delete(card.hash);
+    // Private content that nobody asked for is not taken (fossil-facts G25).
+    if (isPrivate && !this.goals.private) return;
+    const { hash, source } = card;
+    batch.receive(source === undefined ? { hash, content } : { hash, delta: content, source }, { isPrivate });
+  }
+
+  private noteOffer({ hash, isPrivate }: IgotCard): void {
+    const { content } = this.repo;
+    const rid = content.ridOf(hash);
+    if (rid !== undefined && !content.isPhantom(rid)) {
+      this.onRemote.add(rid);
+      if (!isPrivate) content.publish(rid);
+      return;
+    }
+    if (isPrivate && !this.goals.private) {
+      // The answer to a gimme that the peer may not fulfil.
+      this.offered.delete(hash);
+      return;
+    }
+    if (!this.goals.pull || this.offered.has(hash) || content.isShunned(hash)) return;
+    if (this.offered.size >= OFFER_MAX_COUNT) return;
+    this.offered.set(hash, isPrivate);
+    this.newOfferCount++;
+  }
+
+  private noteTime(comment: string): void {
+    const match = /^ timestamp (\S{19})/.exec(comment);
+    if (match === null) return;
+    const theirs = readTime(match[1]!);
+    const skewMs = theirs === undefined ? 0 : theirs - this.repo.clock.now();
+    this.skewMs = skewMs < 0 && skewMs > -SKEW_TOLERANCE_MS ? 0 : skewMs;
+  }
+}
+
+function readTime(value: string): number | undefined {
+  try {
+    return parseDate(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownCard(line: string): ProtocolError {
+  const shown = line.trim().slice(0, 60);
+  return new ProtocolError(
+    "peer-unknown-card",
+    `the peer sent ${JSON.stringify(shown)}, which is no card of a reply`,
+  );
+}

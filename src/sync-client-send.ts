@@ -1,0 +1,71 @@
+/**
+ * What a sync client sends besides its questions: artifacts that the peer asked for or that were made here,
+ * within the upload budget, and `igot` for what the peer may not know of. Rules: fossil-facts B.
+ */
+import type { Hash } from "./hash.ts";
+import { UPLOAD_BUDGET_BYTES } from "./limits.ts";
+import type { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import { allOffers, clusterOffers, privateOffers, unclusteredOffers, unsentRids } from "./repo-serve.ts";
+import { chooseForm } from "./sync-artifact-form.ts";
+import type { MessageWriter } from "./xfer-format.ts";
+
+export interface SendOptions {
+  readonly requested: readonly Hash[];
+  readonly onRemote: ReadonlySet<Rid>;
+  readonly withPrivate: boolean;
+}
+
+/**
+ * Appends `file` cards: what the peer asked for first, then what was made here and not sent yet. Stops at
+ * the upload budget, checked before each card; of what is left the peer is told by `igot` and asks again.
+ *
+ * @returns what was sent
+ */
+export function writeArtifacts(repo: Repo, out: MessageWriter, options: SendOptions): Rid[] {
+  const { content } = repo;
+  const budget = repo.config.integer("max-upload", UPLOAD_BUDGET_BYTES);
+  const asked = options.requested.map((hash) => content.ridOf(hash)).filter((rid) => rid !== undefined);
+  const sent = new Set<Rid>();
+  for (const rid of [...asked, ...unsentRids(repo.db)]) {
+    if (sent.has(rid)) continue;
+    const isPrivate = content.isPrivate(rid);
+    if (isPrivate && !options.withPrivate) continue;
+    const head = content.head(rid);
+    if (head === undefined || head.size < 0 || content.isShunned(head.hash)) continue;
+    if (out.byteLength >= budget) {
+      out.card({ type: "igot", hash: head.hash, isPrivate });
+      continue;
+    }
+    const form = chooseForm(repo, rid, { isPrivate });
+    if (form === undefined) continue;
+    if (isPrivate) out.card({ type: "private" });
+    out.card({ type: "file", hash: head.hash, size: form.content.length, ...form });
+    sent.add(rid);
+  }
+  return [...sent];
+}
+
+export interface OfferOptions {
+  readonly onRemote: ReadonlySet<Rid>;
+  /** Everything, not only what is in no cluster. */
+  readonly isCatalog: boolean;
+  /** Clusters that are in clusters themselves, too. */
+  readonly withClusters: boolean;
+  readonly withPrivate: boolean;
+}
+
+/** Appends `igot` for what the peer may lack. */
+export function writeOffers(repo: Repo, out: MessageWriter, options: OfferOptions): void {
+  const offers = options.isCatalog ? allOffers(repo.db) : unclusteredOffers(repo.db);
+  for (const { rid, hash } of offers) {
+    if (!options.onRemote.has(rid)) out.card({ type: "igot", hash, isPrivate: false });
+  }
+  if (options.withPrivate) {
+    for (const { hash } of privateOffers(repo.db)) out.card({ type: "igot", hash, isPrivate: true });
+  }
+  if (!options.withClusters) return;
+  for (const { rid, hash } of clusterOffers(repo.db)) {
+    if (!options.onRemote.has(rid)) out.card({ type: "igot", hash, isPrivate: false });
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * The asking side of the sync protocol for a repository that exists: pull, push or both, as a pure step
+ * function. `request` gives the next message, `absorb` takes the reply to it; whoever holds the engine
+ * carries the two over some transport (`sync-session.ts`). No sockets, no timers.
+ *
+ * A round is: credentials and intent, `gimme` for what is wanted, artifacts of ours that the peer lacks,
+ * `igot` for what no cluster names, a random comment that makes the nonce unique. The reply is absorbed in
+ * one transaction: what it carried is stored, verified and crosslinked, or named among the refused.
+ *
+ * What is wanted: phantoms of the repository, and hashes the peer has offered in this sync. Offers are kept
+ * in memory, so that a peer that offers what it never sends leaves nothing behind here.
+ *
+ * What is sent: `unsent` artifacts unasked, others when the peer asks. An artifact leaves `unsent` when a
+ * reply without an error has come back, so a push that fails is repeated by the next.
+ *
+ * When it ends (fossil-facts B): another round follows while the last one brought artifacts or offers and
+ * something is still wanted, or while it sent artifacts. Bounds that stock lacks: a round that brings
+ * nothing that was wanted is idle, `SYNC_IDLE_ROUND_MAX_COUNT` of them in a row end the sync, and so do
+ * `SYNC_ROUND_MAX_COUNT` rounds of any kind.
+ */
+import type { Bytes } from "./bytes.ts";
+import { ProtocolError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
+import { GIMME_MIN_COUNT, SYNC_IDLE_ROUND_MAX_COUNT, SYNC_ROUND_MAX_COUNT } from "./limits.ts";
+import { randomHex } from "./random.ts";
+import type { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import { type Refusal, receiveAll } from "./repo-receive.ts";
+import { wantedHashes } from "./repo-serve.ts";
+import { sharedSecret } from "./repo-user.ts";
+import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
+import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
+import { loginCookie, signLogin } from "./sync-login.ts";
+import {
+  type PeerVersion,
+  PROTOCOL_VERSION,
+  UNKNOWN_VERSION,
+  understandsCookieLogin,
+} from "./sync-version.ts";
+import type { LoginCard } from "./xfer-card.ts";
+import { MessageWriter } from "./xfer-format.ts";
+
+/** The round, counted from 0, in which stock asks for and sends clusters of clusters. */
+const CLUSTERS_ROUND = 2;
+/** Rounds in which a complete catalog is asked for. */
+const CATALOG_ROUNDS = 2;
+
+export interface SyncGoals extends ReplyGoals {
+  /** Compare complete catalogs instead of trusting clusters (`--verily`). */
+  readonly verily?: boolean;
+}
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface ClientOptions {
+  /** The peer as errors name it. */
+  readonly peer: string;
+  readonly login?: Credentials;
+  /** Whether the transport carries a cookie to the peer: newer servers take the login from there. */
+  readonly carriesCookie: boolean;
+}
+
+export interface ClientRequest {
+  readonly message: Bytes;
+  readonly cookie: string | undefined;
+}
+
+/** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
+export interface SyncTotals {
+  rounds: number;
+  artifactsSent: number;
+  artifactsReceived: number;
+  /** Artifacts that came and were already here. */
+  artifactsKnown: number;
+  messageBytesSent: number;
+  messageBytesReceived: number;
+}
+
+export class SyncClient {
+  readonly totals: SyncTotals = {
+    rounds: 0,
+    artifactsSent: 0,
+    artifactsReceived: 0,
+    artifactsKnown: 0,
+    messageBytesSent: 0,
+    messageBytesReceived: 0,
+  };
+  /** Artifacts whose content was not what their name says, or which are shunned here. */
+  readonly refused: Refusal[] = [];
+  /** What the peer said, in order (`message` cards). */
+  readonly messages: string[] = [];
+  /** How far the peer's clock is from ours, in milliseconds: the largest seen, positive when it is ahead. */
+  skewMs = 0;
+
+  private readonly repo: Repo;
+  private readonly options: ClientOptions;
+  private goals: SyncGoals;
+  private remote: PeerVersion = UNKNOWN_VERSION;
+  /** Offered by the peer, not here. True: as private. */
+  private readonly offered = new Map<Hash, boolean>();
+  /** Asked for by the peer in the last reply. */
+  private requested: Hash[] = [];
+  /** Sent in the round under way: no longer unsent once it is answered. */
+  private inFlight: readonly Rid[] = [];
+  /** Artifacts that the peer is known to have. */
+  private readonly onRemote = new Set<Rid>();
+  private gimmeLimit = GIMME_MIN_COUNT;
+  private idleRounds = 0;
+  private ended = false;
+  private serverError: string | undefined;
+
+  constructor(repo: Repo, goals: SyncGoals, options: ClientOptions) {
+    this.repo = repo;
+    this.goals = goals;
+    this.options = options;
+  }
+
+  get isDone(): boolean {
+    return this.ended;
+  }
+
+  /** Hashes the peer offered or the history names, whose content is not here. */
+  get wantedCount(): number {
+    return this.wanted().length;
+  }
+
+  /** The next message. Reads only; call it once per round. */
+  request(): ClientRequest {
+    const { repo, goals } = this;
+    const out = new MessageWriter();
+    if (goals.private) out.card({ type: "pragma send-private" });
+    out.card({ type: "pragma client-version", ...PROTOCOL_VERSION });
+    this.writeIntent(out);
+    if (goals.pull) this.writeGimmes(out);
+    if (goals.push) {
+      const sent = writeArtifacts(repo, out, {
+        requested: this.requested,
+        onRemote: this.onRemote,
+        withPrivate: goals.private ?? false,
+      });
+      this.inFlight = sent;
+      this.requested = [];
+      const isCatalog = goals.verily === true && this.totals.rounds === 0;
+      const withClusters = sent.length > 0 && this.totals.rounds === CLUSTERS_ROUND;
+      writeOffers(repo, out, {
+        onRemote: this.onRemote,
+        isCatalog,
+        withClusters,
+        withPrivate: goals.private ?? false,
+      });
+    }
+    out.comment(` ${randomHex(repo.random, 20)}`);
+    return this.signed(out.finish());
+  }
+
+  /**
+   * Takes the reply to the last request: one transaction.
+   *
+   * @throws ProtocolError `peer-error` when the peer refused, after what came with it was stored;
+   *   `peer-unknown-card`; `peer-never-ends`; `peer-unresolved` when offered artifacts never came
+   * @throws FormatError, LimitError for a damaged reply: nothing of it is stored
+   * @throws RepoError for trouble here: nothing of it is stored
+   */
+  absorb(message: Uint8Array): void {
+    const { repo, totals } = this;
+    const reply = new ClientReply(repo, this.goals, this.offered, this.onRemote);
+    const received = receiveAll(repo, { onWrong: "drop", ipaddr: this.options.peer }, (batch) => {
+      reply.read(message, batch);
+      if (reply.error === undefined && !reply.isPullOnly) this.forgetUnsent();
+    });
+    for (const rid of received.stored) this.onRemote.add(rid);
+    this.refused.push(...received.refused);
+    this.messages.push(...reply.messages);
+    if (Math.abs(reply.skewMs) > Math.abs(this.skewMs)) this.skewMs = reply.skewMs;
+    this.remote = reply.version ?? this.remote;
+    this.requested = reply.requested;
+    if (reply.isPullOnly) this.goals = { ...this.goals, push: false };
+    totals.rounds++;
+    totals.messageBytesReceived += message.length;
+    totals.artifactsSent += this.inFlight.length;
+    totals.artifactsReceived += received.stored.length;
+    totals.artifactsKnown += received.knownCount;
+    for (const { hash } of received.refused) this.offered.delete(hash);
+    this.serverError = reply.error;
+    this.decide(received.stored.length, reply.newOfferCount);
+    this.inFlight = [];
+  }
+
+  private decide(receivedCount: number, newOfferCount: number): void {
+    const { peer } = this.options;
+    if (this.serverError !== undefined) {
+      this.ended = true;
+      throw new ProtocolError("peer-error", `${peer} says: ${this.serverError}`, {
+        data: { text: this.serverError },
+      });
+    }
+    const wanted = this.goals.pull ? this.wantedCount : 0;
+    this.idleRounds = receivedCount > 0 || this.inFlight.length > 0 ? 0 : this.idleRounds + 1;
+    this.gimmeLimit = Math.max(GIMME_MIN_COUNT, receivedCount * 2);
+    const goesOn =
+      (wanted > 0 && (receivedCount > 0 || newOfferCount > 0 || this.offered.size > 0)) ||
+      this.inFlight.length > 0 ||
+      (this.goals.push && this.requested.length > 0);
+    if (goesOn && this.idleRounds < SYNC_IDLE_ROUND_MAX_COUNT) {
+      if (this.totals.rounds < SYNC_ROUND_MAX_COUNT) return;
+      this.ended = true;
+      throw new ProtocolError(
+        "peer-never-ends",
+        `${peer} has not come to an end in ${SYNC_ROUND_MAX_COUNT} rounds`,
+      );
+    }
+    this.ended = true;
+    if (this.goals.pull && this.offered.size > 0) {
+      const [example] = this.offered.keys();
+      throw new ProtocolError(
+        "peer-unresolved",
+        `${peer} offers ${this.offered.size} artifacts that it does not send, such as ${example}`,
+        { hint: "everything else was stored; try again, or sync with another peer", data: { example } },
+      );
+    }
+  }
+
+  private writeIntent(out: MessageWriter): void {
+    const { config } = this.repo;
+    const projectCode = this.projectCode();
+    const serverCode = config.get("server-code") ?? randomHex(this.repo.random, 20);
+    if (this.goals.pull) {
+      out.card({ type: "pull", serverCode, projectCode });
+      if (this.goals.verily && this.totals.rounds < CATALOG_ROUNDS) out.card({ type: "pragma send-catalog" });
+    }
+    if (this.goals.push) out.card({ type: "push", serverCode, projectCode });
+    const cookie = config.get("cookie");
+    if (cookie !== undefined) out.card({ type: "cookie", value: cookie });
+  }
+
+  private writeGimmes(out: MessageWriter): void {
+    const wanted = this.wanted();
+    for (const hash of wanted.slice(0, this.gimmeLimit)) out.card({ type: "gimme", hash });
+    if (wanted.length > 0 && this.totals.rounds === CLUSTERS_ROUND) out.card({ type: "pragma req-clusters" });
+  }
+
+  private wanted(): Hash[] {
+    const withPrivate = this.goals.private ?? false;
+    const phantoms = [...wantedHashes(this.repo.db, withPrivate)].filter((hash) => !this.offered.has(hash));
+    // What the peer is known to have comes first: a phantom may be nowhere.
+    return [...this.offered.keys(), ...phantoms];
+  }
+
+  /** Prefixes or accompanies the message with a login over all of it. */
+  private signed(body: Bytes): ClientRequest {
+    this.totals.messageBytesSent += body.length;
+    const { login, carriesCookie } = this.options;
+    if (login === undefined || login.user === "anonymous" || login.user === "nobody") {
+      return { message: body, cookie: undefined };
+    }
+    const secret = sharedSecret(this.projectCode(), login.user, login.password);
+    const card: LoginCard = signLogin(login.user, secret, body);
+    if (carriesCookie && understandsCookieLogin(this.remote))
+      return { message: body, cookie: loginCookie(card) };
+    const head = new MessageWriter();
+    head.card(card);
+    const line = head.finish();
+    const message = new Uint8Array(line.length + body.length);
+    message.set(line);
+    message.set(body, line.length);
+    return { message, cookie: undefined };
+  }
+
+  /** @throws ProtocolError `no-project-code` */
+  private projectCode(): Hash {
+    const code = this.repo.config.get("project-code");
+    if (code === undefined)
+      throw new ProtocolError("no-project-code", `${this.repo.path} has no project code`);
+    return code as Hash;
+  }
+
+  private forgetUnsent(): void {
+    const forget = this.repo.db.prepare("DELETE FROM unsent WHERE rid=?");
+    for (const rid of this.inFlight) forget.run(rid);
+  }
+}
