@@ -68,9 +68,10 @@ function fail(message) {
 const bun = findBun() ?? fetchBun();
 installPackages(bun);
 const child = spawn(bun, process.argv.slice(2), { cwd: root, stdio: "inherit" });
-// A terminal sends its signals to the child as well; what only we get is passed on.
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => child.kill("SIGTERM"));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+// npm passes signals on to a shell that does not: when our parent is gone, so is the reason to go on.
+const parent = process.ppid;
+setInterval(() => process.ppid === parent || child.kill("SIGTERM"), 500).unref();
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal === "SIGINT" ? 130 : 1);
 });

@@ -73,9 +73,7 @@ async function serve(): Promise<void> {
       stdio: ["ignore", "inherit", "pipe"],
     },
   );
-  // The terminal sends ctrl-C to the leaf as well: we only wait for it to end.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => leaf.kill("SIGTERM"));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => leaf.kill(signal));
   let rest = "";
   for await (const chunk of leaf.stderr.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + chunk).split("\n");

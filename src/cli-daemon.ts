@@ -2,7 +2,8 @@
  * What long-running commands share: their log, the word that they are ready, and their end.
  *
  * Ready is one line on stderr that names every address, and `READY=1` for systemd. SIGTERM and SIGINT end
- * the daemon: it finishes what it has in hand, and the command is done. A second signal ends it at once.
+ * the daemon: it finishes what it has in hand, and the command is done. A signal a second later or more
+ * ends it at once; one key press may arrive twice, from the terminal and from a parent that passes it on.
  */
 import { type Args, option, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -10,6 +11,9 @@ import { LOG_FORMATS, stderrLogger } from "./cli-log.ts";
 import { choice } from "./cli-values.ts";
 import { EXIT, type ExitCode } from "./errors.ts";
 import { LOG_LEVELS, type LogFields, type Logger } from "./log.ts";
+
+/** Signals closer together than this count as one. */
+const SIGNAL_AGAIN_MS = 1000;
 
 export const LOG_ARGS = {
   logLevel: option(
@@ -46,14 +50,18 @@ export async function runDaemon(
   const signal = await stopped;
   log.info("stopping", { signal });
   await tellSystemd("STOPPING=1");
-  nextSignal().then(() => process.exit(EXIT.failed));
+  context.clock
+    .sleep(SIGNAL_AGAIN_MS)
+    .then(nextSignal)
+    .then(() => process.exit(EXIT.failed));
   await running.stop();
   return EXIT.done;
 }
 
+/** Also replaces the default, which would end the process: signals that nobody waits for are ignored. */
 function nextSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
   });
 }
 
