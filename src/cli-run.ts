@@ -132,7 +132,7 @@ async function printVersion(words: readonly string[], env: Env): Promise<ExitCod
   const out = outputFor(values, env);
   const loads = values.verbose ? { irohLoads: await irohLoads() } : {};
   out.result({ ...versionFacts(), ...loads }, () => {
-    return versionText() + (values.verbose ? `iroh ${loads.irohLoads ? "loads" : "does not load"}\n` : "");
+    return `${versionText()}\n${values.verbose ? `iroh ${loads.irohLoads ? "loads" : "does not load"}\n` : ""}`;
   });
   out.flush();
   return EXIT.done;

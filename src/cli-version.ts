@@ -18,10 +18,11 @@ export function versionFacts() {
   };
 }
 
+/** Two lines, without a line feed at the end. */
 export function versionText(): string {
   const { version, commit, date, bun, sqlite, iroh } = versionFacts();
   const addon = iroh === null ? "without iroh" : `iroh ${iroh}`;
-  return `edgesync ${version} (commit ${shortCommit(commit)}, ${date})\nBun ${bun}, SQLite ${sqlite}, ${addon}\n`;
+  return `edgesync ${version} (commit ${shortCommit(commit)}, ${date})\nBun ${bun}, SQLite ${sqlite}, ${addon}`;
 }
 
 /** Keeps the mark of a build from a changed tree. */
