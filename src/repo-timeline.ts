@@ -8,6 +8,7 @@
  */
 import type { Hash } from "./hash.ts";
 import { type EpochMs, formatDateTime, fromJulian, toJulian } from "./julian.ts";
+import { commentText } from "./markup-comment-text.ts";
 import type { Repo } from "./repo.ts";
 import { mainBranch } from "./repo-branch.ts";
 import type { Rid } from "./repo-content.ts";
@@ -20,7 +21,10 @@ export interface TimelineQuery {
   readonly offset?: number;
   readonly order?: "newest-first" | "oldest-first";
   readonly type?: EventType;
-  /** Check-ins with the tag of this name (which a branch is), and the tag changes that concern them. */
+  /**
+   * What belongs to the branch of this name: its check-ins, tag changes that concern them, its wiki page. Also
+   * what bears a tag of this name without being on another branch.
+   */
   readonly branch?: string;
   /** Check-ins that changed this file, or any file in the folder of this name. */
   readonly file?: string;
@@ -86,11 +90,15 @@ const CONDITIONS = `
   WHERE e.mtime>=coalesce(?1,-1e999) AND e.mtime<=coalesce(?2,1e999)
     AND (?3 IS NULL OR e.type=?3)
     AND (?4 IS NULL OR coalesce(e.euser, e.user, '?')=?4)
-    AND (?5 IS NULL OR e.objid IN (
-      SELECT x.rid FROM tag t JOIN tagxref x USING(tagid) WHERE t.tagname='sym-'||?5 AND x.tagtype>0
-      UNION
-      SELECT srcid FROM tagxref WHERE origid IN (
-        SELECT x.rid FROM tag t JOIN tagxref x USING(tagid) WHERE t.tagname='sym-'||?5)))
+    AND (?5 IS NULL OR (
+      e.objid IN (
+        SELECT x.rid FROM tag t JOIN tagxref x USING(tagid) WHERE t.tagname='sym-'||?5 AND x.tagtype>0
+        UNION
+        SELECT srcid FROM tagxref WHERE origid IN (
+          SELECT x.rid FROM tag t JOIN tagxref x USING(tagid) WHERE t.tagname='sym-'||?5)
+        UNION
+        SELECT objid FROM event WHERE type='w' AND substr(comment,2)='branch/'||?5)
+      AND coalesce((SELECT value FROM tagxref WHERE rid=e.objid AND tagid=8 AND tagtype>0),?5)=?5))
     AND (?6 IS NULL OR EXISTS(
       SELECT 1 FROM mlink m WHERE m.mid=e.objid AND m.fnid IN (
         SELECT fnid FROM filename WHERE name=?6 OR (name>?6||'/' AND name<?6||'0'))))`;
@@ -164,7 +172,7 @@ function sameBranchChildren(repo: Repo, rid: Rid): number {
     .value<number>(rid, main)!;
 }
 
-/** What an entry says in one line, after its date: as `fossil timeline` writes it. */
+/** What an entry says in one line, after its date: as `fossil timeline` of 2.29 writes it. */
 export function describeEntry(entry: TimelineEntry): string {
   const { hash, type, comment, user, tags } = entry;
   const name = `[${hash.slice(0, 10)}]`;
@@ -178,7 +186,7 @@ export function describeEntry(entry: TimelineEntry): string {
     entry.isPrivate && "*UNPUBLISHED*",
   ].filter((mark) => mark !== false);
   const suffix = tags.length > 0 ? ` tags: ${tags.join(", ")}` : "";
-  return [name, ...marks, `${comment} (user: ${user}${suffix})`].join(" ");
+  return [name, ...marks, `${commentText(comment)} (user: ${user}${suffix})`].join(" ");
 }
 
 /** The date of an entry as the timeline prints it: `YYYY-MM-DD` and `HH:MM:SS`, UTC. */

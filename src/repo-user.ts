@@ -140,7 +140,7 @@ export class Users {
   remove(login: string): void {
     this.db.write(() => {
       const user = this.require(login);
-      if (SPECIAL_USERS.some((special) => special.login === login)) {
+      if (isSpecial(login)) {
         throw new UsageError("user-special", `${login} is a special user and cannot be removed`, {
           hint: "take its capabilities away instead",
         });
@@ -162,9 +162,12 @@ export class Users {
     return sameText(stored, password) || sameText(stored, this.secretOf(login, password));
   }
 
-  /** Whether `signature` of a login card was made over `nonce` by someone who knows the user's password. */
+  /**
+   * Whether `signature` of a login card was made over `nonce` by someone who knows the user's password. Nobody
+   * syncs as one of the special users; that anonymous and nobody need no signature is for the caller to know.
+   */
   checkSignature(login: string, nonce: string, signature: string): boolean {
-    const stored = this.storedPassword(login);
+    const stored = isSpecial(login) ? undefined : this.storedPassword(login);
     if (stored === undefined) return false;
     if (sameText(loginSignature(nonce, stored), signature)) return true;
     if (stored.length === 40) return false;
@@ -197,6 +200,10 @@ export class Users {
   private now(): number {
     return Math.floor(this.clock.now() / 1000);
   }
+}
+
+function isSpecial(login: string): boolean {
+  return SPECIAL_USERS.some((special) => special.login === login);
 }
 
 interface UserRow {
