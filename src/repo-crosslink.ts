@@ -8,10 +8,11 @@ import type { Artifact, ArtifactType } from "./artifact-types.ts";
 import { compareUtf8 } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 import type { Repo } from "./repo.ts";
+import { settleAmended } from "./repo-amended.ts";
 import { refreshWikiBacklinks } from "./repo-backlink.ts";
 import type { Rid } from "./repo-content.ts";
-import { checkLeaves } from "./repo-leaf.ts";
-import { linkAttachment } from "./repo-link-attachment.ts";
+import { checkLeaves, rebuildLeaves } from "./repo-leaf.ts";
+import { linkAttachment, tellAttachments } from "./repo-link-attachment.ts";
 import { linkAwaitedCherrypicks, linkCheckIn, reparent, reparentAgain } from "./repo-link-checkin.ts";
 import { linkCluster } from "./repo-link-cluster.ts";
 import { LinkContext } from "./repo-link-context.ts";
@@ -46,8 +47,11 @@ export function endLinkBatch(ctx: LinkContext): void {
   for (const id of [...ctx.tickets].sort(compareUtf8)) rebuildTicket(ctx, id);
   for (const title of [...ctx.wikiPages].sort(compareUtf8)) refreshWikiBacklinks(ctx, title);
   applyTimeFudges(ctx);
-  checkLeaves(ctx.db, ctx.leafChecks);
+  if (ctx.isRebuild) rebuildLeaves(ctx.db);
+  else checkLeaves(ctx.db, ctx.leafChecks);
   for (const [rid, source] of ctx.deltifications) ctx.content.deltify(rid, [source]);
+  for (const target of ctx.attachmentTargets) tellAttachments(ctx, target);
+  if (!ctx.isRebuild) settleAmended(ctx);
 }
 
 /** The artifact that `bytes` are, or `undefined` when they are an ordinary file. */

@@ -6,8 +6,13 @@
  *                 same target and file name
  *     event       the type and comment go by what the target is; type a when that is not known
  *
- * A target may arrive after the attachment. A ticket or a technote then has the entry retold.
+ * A target may arrive after the attachment. A ticket or a technote that does has the entry retold. For the
+ * others it stays as it is told when the attachment is linked; and since a rebuild links in another order
+ * (`repo-rebuild-place.ts`: not least because a page is stored as deltas of its latest version), the entry
+ * is told again at the end of each batch that touches attachment or target, by what comes first in a
+ * rebuild. Rules of 2.29; 2.21 takes any target that is no ticket and no technote for a wiki page.
  */
+import { encodeText } from "./artifact-escape.ts";
 import type { Attachment } from "./artifact-types.ts";
 import { NameError } from "./errors.ts";
 import type { Config } from "./repo-config.ts";
@@ -17,6 +22,7 @@ import { toTableJulian } from "./repo-julian.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { html, link, reference } from "./repo-link-text.ts";
 import { findName } from "./repo-name.ts";
+import { RebuildPlaces } from "./repo-rebuild-place.ts";
 import { findTagId } from "./repo-tag-name.ts";
 import { textParameter } from "./repo-text.ts";
 
@@ -44,6 +50,7 @@ UPDATE attachment
  WHERE target=CAST(?1 AS TEXT) AND filename=CAST(?2 AS TEXT)`;
 
 export function linkAttachment(ctx: LinkContext, rid: Rid, attachment: Attachment): void {
+  ctx.amended.add(rid);
   const { db } = ctx;
   const { date, target, source, user } = attachment;
   const name = attachment.name.slice(attachment.name.lastIndexOf("/") + 1);
@@ -51,26 +58,71 @@ export function linkAttachment(ctx: LinkContext, rid: Rid, attachment: Attachmen
   const [about, by] = [textParameter(attachment.comment ?? ""), textParameter(user)];
   db.prepare(INSERT_SQL).run(rid, toTableJulian(date), source ?? null, toward, file, about, by);
   db.prepare(LATEST_SQL).run(toward, file);
-  const type = targetType(ctx, target);
+  const type = targetTypes(ctx, target)[0]?.type ?? "unknown";
   const comment = describe(ctx.repo.config, type, { source, name, target });
   putEvent(db, { type: EVENT_TYPES[type], date, rid, user, comment });
+  ctx.deferAttachments(target);
 }
 
-function targetType(ctx: LinkContext, target: string): TargetType {
-  if (new TextEncoder().encode(target).length > TARGET_MAX_BYTES) return "unknown";
-  if (isForumPost(ctx, target)) return "forum";
-  if (findTagId(ctx.db, `tkt-${target}`) !== undefined) return "ticket";
-  if (findTagId(ctx.db, `wiki-${target}`) !== undefined) return "wiki";
-  if (findTagId(ctx.db, `event-${target}`) !== undefined) return "technote";
-  return "unknown";
+/** One of the things that `target` names, and the artifacts that make it known. */
+interface Meaning {
+  readonly type: TargetType;
+  readonly makers: () => Rid[];
 }
 
-function isForumPost(ctx: LinkContext, target: string): boolean {
+/** All that `target` names now; the first one counts. */
+function targetTypes(ctx: LinkContext, target: string): Meaning[] {
+  if (encodeText(target).length > TARGET_MAX_BYTES) return [];
+  const meanings: Meaning[] = [];
+  const post = findForumPost(ctx, target);
+  if (post !== undefined) meanings.push({ type: "forum", makers: () => [post] });
+  for (const [type, prefix] of TAG_PREFIXES) {
+    const tag = findTagId(ctx.db, prefix + target);
+    if (tag === undefined) continue;
+    const makers = () => {
+      const rows = ctx.db.prepare("SELECT srcid FROM tagxref WHERE tagid=? AND srcid>0").values<[Rid]>(tag);
+      return rows.map(([rid]) => rid);
+    };
+    meanings.push({ type, makers });
+  }
+  return meanings;
+}
+
+const TAG_PREFIXES = [
+  ["ticket", "tkt-"],
+  ["wiki", "wiki-"],
+  ["technote", "event-"],
+] as const;
+
+function findForumPost(ctx: LinkContext, target: string): Rid | undefined {
   try {
-    return findName(ctx.repo, target, { type: "f" }) !== undefined;
+    return findName(ctx.repo, target, { type: "f" });
   } catch (error) {
-    if (error instanceof NameError) return false;
+    if (error instanceof NameError) return undefined;
     throw error;
+  }
+}
+
+/** Tells the attachments to `target` on the timeline as a rebuild would. */
+export function tellAttachments(ctx: LinkContext, target: string): void {
+  const rows = ctx.db
+    .prepare("SELECT attachid, src, filename FROM attachment WHERE target=CAST(? AS TEXT)")
+    .values<[Rid, string | null, string]>(textParameter(target));
+  if (rows.length === 0) return;
+  const places = new RebuildPlaces(ctx.content);
+  const meanings = targetTypes(ctx, target).map(({ type, makers }) => ({
+    type,
+    places: makers().map((rid) => places.of(rid)),
+  }));
+  // A ticket's or technote's artifact that is linked after the attachment has the last word.
+  const retellers = meanings.filter(({ type }) => type === "ticket" || type === "technote");
+  for (const [rid, source, name] of rows) {
+    const place = places.of(rid);
+    const told = { source: source ?? undefined, name, target };
+    const reteller = retellers.find((meaning) => meaning.places.some((other) => other > place));
+    const first = meanings.find((meaning) => meaning.places.some((other) => other < place));
+    if (reteller !== undefined) setEntry(ctx, rid, reteller.type, told, "later");
+    else setEntry(ctx, rid, first?.type ?? "unknown", told, "earlier");
   }
 }
 
@@ -80,7 +132,12 @@ interface Told {
   readonly target: string;
 }
 
-function describe(config: Config, type: TargetType, { source, name, target }: Told): string {
+function describe(
+  config: Config,
+  type: TargetType,
+  { source, name, target }: Told,
+  targetCame: "earlier" | "later" = "earlier",
+): string {
   const file = html(name);
   const added =
     source === undefined ? undefined : `Add attachment [/artifact/${link(config, source)}|${file}] to`;
@@ -94,8 +151,9 @@ function describe(config: Config, type: TargetType, { source, name, target }: To
       return `${added ?? removed} forum post [/forumpost/${reference(config, target)}]`;
     case "technote": {
       // So stock words it, when the technote was there first.
-      const removedLink = `Delete attachment "/artifact/${link(config, name)}|${file}" from`;
-      return `${added ?? removedLink} tech note [/technote/${reference(config, target)}]`;
+      const asLink = `Delete attachment "/artifact/${link(config, name)}|${file}" from`;
+      const gone = targetCame === "earlier" ? asLink : removed;
+      return `${added ?? gone} tech note [/technote/${reference(config, target)}]`;
     }
     case "unknown":
       // In stock the bracket of a removal stays open.
@@ -108,13 +166,21 @@ export function retellAttachments(ctx: LinkContext, id: string, type: "ticket" |
   const rows = ctx.db
     .prepare("SELECT attachid, src, filename FROM attachment WHERE target=?")
     .values<[Rid, string | null, string]>(id);
-  const update = ctx.db.prepare("UPDATE event SET comment=CAST(? AS TEXT), type=? WHERE objid=?");
-  const { config } = ctx.repo;
   for (const [rid, source, name] of rows) {
-    const comment =
-      source === null && type === "technote"
-        ? `Delete attachment "${html(name)}" from tech note [/technote/${reference(config, id)}]`
-        : describe(config, type, { source: source ?? undefined, name, target: id });
-    update.run(textParameter(comment), EVENT_TYPES[type], rid);
+    setEntry(ctx, rid, type, { source: source ?? undefined, name, target: id }, "later");
   }
+}
+
+/** @param targetCame whether the target was linked before the attachment or after it: the words differ */
+function setEntry(
+  ctx: LinkContext,
+  rid: Rid,
+  type: TargetType,
+  told: Told,
+  targetCame: "earlier" | "later",
+): void {
+  const comment = describe(ctx.repo.config, type, told, targetCame);
+  ctx.db
+    .prepare("UPDATE event SET comment=CAST(? AS TEXT), type=? WHERE objid=?")
+    .run(textParameter(comment), EVENT_TYPES[type], rid);
 }

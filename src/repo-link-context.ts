@@ -17,7 +17,9 @@
  *   3. times: a check-in that is not older than its child, by less than two seconds, moves to 25 ms
  *      before it (`repo-time-fudge.ts`);
  *   4. the leaf table, for every check-in named by `deferLeafCheck` (`repo-leaf.ts`);
- *   5. storage: older versions become deltas of newer ones, as noted by `deferDeltify`.
+ *   5. storage: older versions become deltas of newer ones, as noted by `deferDeltify`;
+ *   6. what depends on storage: timeline entries of attachments to what `deferAttachments` named
+ *      (`repo-link-attachment.ts`), effects of the tags comment, user and date (`repo-amended.ts`).
  *
  * Where the other modules plug in:
  *   - `repo-tag.ts` offers `insertTag(ctx, { name, type, value, source, date, target })`: `type` is 0
@@ -38,8 +40,10 @@
  * hold `toJulian(date)`; event, plink, attachment, forumpost and backlink hold `toTableJulian(date)`.
  * `extractBacklinks` takes the exact one and stores the other.
  */
+import { latin1, utf8 } from "./bytes.ts";
 import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";
+import { RID_CACHE_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import type { Content, Rid } from "./repo-content.ts";
 import { Filenames } from "./repo-filename.ts";
@@ -89,10 +93,17 @@ export class LinkContext {
   readonly deltifications = new Map<Rid, Rid>();
   /** Check-ins linked in this batch. */
   readonly checkIns = new Set<Rid>();
+  /** Artifacts, check-ins apart, that may have met a tag comment, user or date in this batch. */
+  readonly amended = new Set<Rid>();
+  /** Wiki titles, technote ids and post hashes whose attachments are to be told anew on the timeline. */
+  readonly attachmentTargets = new Set<string>();
 
   readonly manifests: Manifests;
   readonly filenames: Filenames;
   readonly isRebuild: boolean;
+
+  private readonly rids = new Map<Hash, Rid>();
+  private readonly published = new Set<Rid>();
 
   constructor(repo: Repo, options: LinkOptions) {
     this.repo = repo;
@@ -106,7 +117,21 @@ export class LinkContext {
 
   /** The rid of `hash`; a public phantom is made for a hash never seen. A shunned one has `NO_RID`. */
   ridOf(hash: Hash): Rid {
-    return this.content.ridOrPhantom(hash, false);
+    const kept = this.rids.get(hash);
+    if (kept !== undefined) return kept;
+    const rid = this.content.ridOrPhantom(hash, false);
+    if (this.rids.size >= RID_CACHE_COUNT) this.rids.clear();
+    // A copy: `hash` may be a slice that keeps the text of a whole manifest alive.
+    this.rids.set(latin1(utf8(hash)) as Hash, rid);
+    return rid;
+  }
+
+  /** Makes `rid` public, once in a batch. */
+  publish(rid: Rid): void {
+    if (this.published.has(rid)) return;
+    if (this.published.size >= RID_CACHE_COUNT) this.published.clear();
+    this.content.publish(rid);
+    this.published.add(rid);
   }
 
   deferTicket(id: string): void {
@@ -117,8 +142,14 @@ export class LinkContext {
     this.wikiPages.add(title);
   }
 
+  /** Names a target that attachments may have, when it or an attachment to it has been linked. */
+  deferAttachments(target: string): void {
+    if (!this.isRebuild) this.attachmentTargets.add(target);
+  }
+
   /** Has the leaf status of check-in `rid` and of its parents looked at when the batch ends. */
   deferLeafCheck(rid: Rid): void {
+    if (this.isRebuild) return; // All are looked at in the end.
     this.leafChecks.add(rid);
     const parents = this.db.prepare("SELECT pid FROM plink WHERE cid=? AND pid>0").values<[Rid]>(rid);
     for (const [parent] of parents) this.leafChecks.add(parent);

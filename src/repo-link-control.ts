@@ -17,6 +17,7 @@ import { html, link, reference, token } from "./repo-link-text.ts";
 import { insertTag, tagTypeOf } from "./repo-tag.ts";
 
 export function linkControl(ctx: LinkContext, rid: Rid, control: Control): void {
+  ctx.amended.add(rid);
   for (const tag of control.tags) {
     const target = tag.target === undefined ? rid : ctx.ridOf(tag.target);
     if (target === NO_RID) continue;

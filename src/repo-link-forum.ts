@@ -39,6 +39,7 @@ const INSERT_SQL =
 export function linkForumPost(ctx: LinkContext, rid: Rid, post: ForumPost): void {
   const { db } = ctx;
   linkVersions(ctx, rid, post);
+  ctx.deferAttachments(ctx.content.hashOf(rid));
   if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name='forumpost'").value() === undefined) {
     db.exec(SCHEMA_SQL);
   }

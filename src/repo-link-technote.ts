@@ -12,7 +12,7 @@ import type { Rid } from "./repo-content.ts";
 import { toTableJulian } from "./repo-julian.ts";
 import { retellAttachments } from "./repo-link-attachment.ts";
 import type { LinkContext } from "./repo-link-context.ts";
-import { linkVersions } from "./repo-link-versions.ts";
+import { deltifyVersions, linkVersions } from "./repo-link-versions.ts";
 import { textLength } from "./repo-link-wiki.ts";
 import { insertTag, TAG_TYPE, tagTypeOf } from "./repo-tag.ts";
 import { TAG, type TagId } from "./repo-tag-name.ts";
@@ -35,13 +35,14 @@ export function linkTechnote(ctx: LinkContext, rid: Rid, note: Technote): void {
   const later = db
     .prepare("SELECT rid FROM tagxref WHERE tagid=? AND mtime>=? AND rid<>? ORDER BY mtime LIMIT 1")
     .value<Rid>(tag, toTableJulian(note.date), rid);
-  if (prior !== undefined) ctx.deferDeltify(prior, rid);
+  deltifyVersions(ctx, rid, prior);
   if (later !== undefined) ctx.deferDeltify(rid, later);
   else {
     if (prior !== undefined) db.prepare(FORGET_SQL).run(tag);
     putTechnote(ctx, rid, note, tag);
   }
   retellAttachments(ctx, note.technoteId, "technote");
+  ctx.deferAttachments(note.technoteId);
 }
 
 const FORGET_SQL = `

@@ -29,6 +29,7 @@ import { TicketBuilder } from "./repo-ticket.ts";
 import { quoteName, readTicketSchema } from "./repo-ticket-schema.ts";
 
 export function linkTicket(ctx: LinkContext, rid: Rid, change: TicketChange): void {
+  ctx.amended.add(rid);
   insertTag(ctx, {
     name: `tkt-${change.ticketId}`,
     type: TAG_TYPE.singleton,

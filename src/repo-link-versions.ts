@@ -19,6 +19,7 @@ export function linkVersions(
   rid: Rid,
   version: { readonly parents: readonly Hash[]; readonly date: EpochMs },
 ): Rid | undefined {
+  ctx.amended.add(rid);
   const insert = ctx.db.prepare(
     "INSERT OR IGNORE INTO plink(pid,cid,isprim,mtime,baseid) VALUES(?,?,?,?,NULL)",
   );
@@ -30,4 +31,14 @@ export function linkVersions(
   if (prior === NO_RID) return undefined;
   propagateTags(ctx, prior);
   return prior;
+}
+
+/**
+ * Has `prior` stored as a delta of `rid`, and `rid` as one of the version that follows it, if that came
+ * first: stock does so when it rebuilds.
+ */
+export function deltifyVersions(ctx: LinkContext, rid: Rid, prior: Rid | undefined): void {
+  if (prior !== undefined) ctx.deferDeltify(prior, rid);
+  const next = ctx.db.prepare("SELECT min(cid) FROM plink WHERE pid=? AND isprim").value<Rid | null>(rid);
+  if (next !== undefined && next !== null) ctx.deferDeltify(rid, next);
 }

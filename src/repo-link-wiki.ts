@@ -11,7 +11,7 @@ import type { WikiPage } from "./artifact-types.ts";
 import type { Rid } from "./repo-content.ts";
 import { putEvent } from "./repo-event.ts";
 import type { LinkContext } from "./repo-link-context.ts";
-import { linkVersions } from "./repo-link-versions.ts";
+import { deltifyVersions, linkVersions } from "./repo-link-versions.ts";
 import { insertTag, TAG_TYPE } from "./repo-tag.ts";
 
 export function linkWiki(ctx: LinkContext, rid: Rid, page: WikiPage): void {
@@ -25,8 +25,9 @@ export function linkWiki(ctx: LinkContext, rid: Rid, page: WikiPage): void {
     date: page.date,
     target: rid,
   });
-  if (prior !== undefined) ctx.deferDeltify(prior, rid);
+  deltifyVersions(ctx, rid, prior);
   ctx.deferWikiBacklinks(page.title);
+  ctx.deferAttachments(page.title);
   const sign = length === 0 ? "-" : prior === undefined ? "+" : ":";
   const comment = sign + page.title;
   putEvent(ctx.db, { type: "w", date: page.date, rid, user: page.user, comment });

@@ -107,6 +107,7 @@ function applyEffects(ctx: LinkContext, tag: TagId, insertion: TagInsertion, mti
   const { target, type } = insertion;
   const value = type === TAG_TYPE.cancel ? null : insertion.value;
   const parameter = textParameter(value ?? undefined);
+  if (tag === TAG.comment || tag === TAG.user || tag === TAG.date) ctx.amended.add(target);
   switch (tag) {
     case TAG.branch:
       ctx.deferLeafCheck(target);
