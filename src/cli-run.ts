@@ -75,7 +75,7 @@ function outputFor(
 }
 
 /** Walks the tree along the words that are not options. */
-async function findCommand(words: readonly string[]): Promise<Found> {
+export async function findCommand(words: readonly string[]): Promise<Found> {
   const names = new ArgNames(GLOBAL_ARGS);
   const path = ["edgesync"];
   const kept: string[] = [];
@@ -112,7 +112,7 @@ function asksForHelp(words: readonly string[]): boolean {
 }
 
 /** All values of a command, read twice when the first reading names a configuration file. */
-function readValues(found: Found, env: Env): Values<typeof GLOBAL_ARGS> {
+export function readValues(found: Found, env: Env): Values<typeof GLOBAL_ARGS> {
   const args: Args = {
     ...GLOBAL_ARGS,
     ...(found.command.daemon ? DAEMON_ARGS : {}),
