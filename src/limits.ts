@@ -23,6 +23,9 @@ export const CARD_LINE_MAX_BYTES = 65_536;
 /** Tokens of a card that count; stock ignores what follows the sixth. */
 export const CARD_TOKEN_MAX_COUNT = 6;
 
+/** Longest `Cookie` header in which a login is looked for. */
+export const LOGIN_COOKIE_MAX_BYTES = 8_192;
+
 /** Cards in one message; a clone of a million artifacts announces fewer in one round. */
 export const CARD_MAX_COUNT = 4_000_000;
 
@@ -46,6 +49,9 @@ export const CONTENT_CACHE_BYTES = 32_000_000;
 
 /** File entries of parsed check-ins kept in memory while linking; about 200 bytes each. */
 export const MANIFEST_CACHE_FILES_COUNT = 100_000;
+
+/** Hashes whose rids are kept in memory while linking; about 150 bytes each. */
+export const RID_CACHE_COUNT = 100_000;
 
 /** File names whose ids are kept in memory while linking. */
 export const FILENAME_CACHE_COUNT = 100_000;

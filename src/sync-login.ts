@@ -11,6 +11,7 @@
  */
 import { utf8 } from "./bytes.ts";
 import { sha1Hex, sha3Hex } from "./hash.ts";
+import { LOGIN_COOKIE_MAX_BYTES } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import { loginSignature, type User } from "./repo-user.ts";
 import type { LoginCard } from "./xfer-card.ts";
@@ -18,9 +19,6 @@ import { MessageWriter } from "./xfer-format.ts";
 import { CardReader } from "./xfer-parse.ts";
 
 const COOKIE_NAME = "x-f-l-c";
-
-/** Longest `Cookie` header that is looked at, in bytes. */
-const COOKIE_MAX_BYTES = 8_192;
 
 const OPEN_LOGINS: ReadonlySet<string> = new Set(["nobody", "anonymous"]);
 const CLOSED_LOGINS: ReadonlySet<string> = new Set(["developer", "reader"]);
@@ -44,7 +42,7 @@ export function verifyLogin(repo: Repo, login: LoginCard, covered: Uint8Array): 
 
 /** The login in a `Cookie` header; `undefined` when there is none or it is not a login. */
 export function loginFromCookie(header: string | undefined): LoginCard | undefined {
-  if (header === undefined || header.length > COOKIE_MAX_BYTES) return undefined;
+  if (header === undefined || header.length > LOGIN_COOKIE_MAX_BYTES) return undefined;
   for (const part of header.split(";")) {
     const [name, value] = splitOnce(part.trim(), "=");
     if (name !== COOKIE_NAME || value === undefined) continue;

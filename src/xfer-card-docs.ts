@@ -34,8 +34,7 @@ ${tokenRows(specs).join("\n")}
 
 const INTRODUCTION = `# Cards of the sync protocol
 
-Made from \`src/xfer-card-table.ts\`; change that file, then run
-\`EDGESYNC_WRITE_DOCS=1 bun test tests/xfer-card-docs.test.ts\`.
+Made from \`src/xfer-card-table.ts\`: change that file, then \`npm run docs\`.
 
 A message is a sequence of lines. A line that starts with \`#\` is a comment. Any other line is a card: tokens
 parted by white space, of which the first ${CARD_TOKEN_MAX_COUNT} count, and for some cards a payload of bytes after the line.
