@@ -2,7 +2,7 @@
  * Times inside names of versions. Such a time means the whole of its last unit, so that it can serve as an
  * upper bound: 2026-01-31 is the last millisecond of that day, 10:15 the last of that minute. Of a fraction
  * of a second, what was left out is filled with nines and a millisecond is added, because times in the file
- * are rounded to milliseconds (Fossil `src/name.c`).
+ * are rounded to milliseconds (Fossil `src/name.c`). Whatever else `parseDate` reads means that moment.
  */
 import { EdgeSyncError } from "./errors.ts";
 import { type EpochMs, parseDate } from "./julian.ts";
