@@ -9,7 +9,7 @@ import type { Args, CliCommand, Values } from "./cli-command.ts";
 import { readConfigFile } from "./cli-config-file.ts";
 import type { CliContext } from "./cli-context.ts";
 import { DAEMON_ARGS, GLOBAL_ARGS, globalValues } from "./cli-global.ts";
-import { Output, StdoutClosed } from "./cli-output.ts";
+import { Output, type Sink, StdoutClosed } from "./cli-output.ts";
 import { suggest } from "./cli-suggest.ts";
 import { rootCommand } from "./cli-tree.ts";
 import { systemClock } from "./clock.ts";
@@ -25,21 +25,28 @@ interface Found {
   readonly words: readonly string[];
 }
 
+/** Where the program writes; by default to the process's own descriptors. */
+export interface CliSinks {
+  readonly stdout?: Sink;
+  readonly stderr?: Sink;
+}
+
 /** Runs the command that `words` name. Never throws. */
-export async function runCli(words: readonly string[], env: Env): Promise<ExitCode> {
+export async function runCli(words: readonly string[], env: Env, sinks: CliSinks = {}): Promise<ExitCode> {
   let out = outputFor(
     { json: false, verbose: false, quiet: false, color: !words.includes("--no-color") },
     env,
+    sinks,
   );
   try {
     const found = await findCommand(words);
     if (found.path.length === 1 && found.words.includes("--version")) {
-      return await printVersion(found.words, env);
+      return await printVersion(found.words, env, sinks);
     }
     if (asksForHelp(found.words)) return await printHelp(found, out);
     const values = readValues(found, env);
     const globals = globalValues(values);
-    out = outputFor(globals, env);
+    out = outputFor(globals, env, sinks);
     if (found.command.action === undefined) return await refuseGroup(found, out);
     const context: CliContext = { globals, out, clock: systemClock, random: systemRandom, env };
     const code = await found.command.action(values as never, context);
@@ -68,10 +75,11 @@ function outputFor(
     readonly color: boolean;
   },
   env: Env,
+  sinks: CliSinks,
 ): Output {
   const terminal = isatty(2);
   const color = options.color && terminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
-  return new Output({ ...options, terminal, color, clock: systemClock });
+  return new Output({ ...options, ...sinks, terminal, color, clock: systemClock });
 }
 
 /** Walks the tree along the words that are not options. */
@@ -125,11 +133,11 @@ export function readValues(found: Found, env: Env): Values<typeof GLOBAL_ARGS> {
   return read as Values<typeof GLOBAL_ARGS>;
 }
 
-async function printVersion(words: readonly string[], env: Env): Promise<ExitCode> {
+async function printVersion(words: readonly string[], env: Env, sinks: CliSinks): Promise<ExitCode> {
   const { irohLoads, versionFacts, versionText } = await import("./cli-version.ts");
   const globals = { path: ["edgesync"], command: rootCommand, words: words.filter((w) => w !== "--version") };
   const values = globalValues(readValues(globals, env));
-  const out = outputFor(values, env);
+  const out = outputFor(values, env, sinks);
   const loads = values.verbose ? { irohLoads: await irohLoads() } : {};
   out.result({ ...versionFacts(), ...loads }, () => {
     return `${versionText()}\n${values.verbose ? `iroh ${loads.irohLoads ? "loads" : "does not load"}\n` : ""}`;
