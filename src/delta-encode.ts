@@ -3,12 +3,13 @@
  * delta, so what follows is only about making a small one quickly.
  *
  * Index. The source is cut into blocks of 16 bytes (of a multiple of 16, past 4 million blocks, which bounds the
- * index to some 64 MB), and the hash of the first 16 bytes of each is entered in a table of chains, lowest offset
+ * index to some 80 MB), and the hash of the first 16 bytes of each is entered in a table of chains, lowest offset
  * first. Of a run of equal blocks only the first is entered.
  *
  * Hash. For bytes c0..c15, the sum of c[i] * M^(16-i) modulo 2^32. It rolls: dropping the first byte
  * and taking in a new one c is (h - c0 * M^16 + c) * M. The topmost bits, which depend on all bytes, choose the
- * chain; all 32 are compared before the bytes are.
+ * chain; all 32 are compared before the bytes are. A filter of bits, by the topmost bits too, turns most
+ * windows away that are not in the source.
  *
  * Ends. What source and target have in common at the start is copied first. If all but a few bytes of the
  * rest is in common at the end, that is copied too and no index is needed: the case of one local change.

@@ -237,6 +237,17 @@ describe("making", () => {
     }
   });
 
+  test("a source past 64 MiB is indexed more thinly, and passages are still found", () => {
+    const words = new Uint32Array(17_000_000);
+    for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 0x9e3779b1) ^ (i >>> 3);
+    const source = new Uint8Array(words.buffer);
+    const passages = [60_000_001, 5, 67_000_003].map((at) => source.subarray(at, at + 5000));
+    const target = new Uint8Array(Buffer.concat(passages));
+    const delta = createDelta(source, target);
+    expect(equal(applyDelta(source, delta), target)).toBe(true);
+    expect(delta.length).toBeLessThan(60);
+  });
+
   const SIZE = 300_000;
   const generate = (size: number, byteAt: (i: number) => number) =>
     Uint8Array.from({ length: size }, (_, i) => byteAt(i));
