@@ -6,7 +6,6 @@ import { type Hash, hashContent } from "../src/hash.ts";
 import { parseDate } from "../src/julian.ts";
 import type { Repo } from "../src/repo.ts";
 import { errorReply, serveExchange, serveMessage, WriteNeeded } from "../src/sync-server.ts";
-import { classifyRequest } from "../src/sync-server-classify.ts";
 import { CONTENT_TYPES, decodeMessage, encodeMessage } from "../src/xfer-message.ts";
 import { packBlob } from "../src/zlib.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
@@ -486,21 +485,6 @@ describe("on a connection for reading", () => {
     reader = scratch.reopen({ mode: "read" });
     expect(() => ask(reader, [pullLine(reader)])).toThrow(WriteNeeded);
     repo = scratch.reopen();
-  });
-});
-
-describe("classifyRequest", () => {
-  test.each([
-    ["", "read"],
-    ["clone 3 1\n", "read"],
-    [`pull x ${hex("0")}\nigot ${MISSING}\ngimme ${MISSING}\n`, "read"],
-    [`push x ${hex("0")}\nfile ${MISSING} 1\nx`, "write"],
-    ["config /user 1\nx\n", "write"],
-    ["uvfile a 1 - 0 1\n", "write"],
-    [`pragma ci-lock ${MISSING} me\n`, "write"],
-    [`file ${MISSING} 99\nx`, "read"],
-  ])("%j", (message, access) => {
-    expect(classifyRequest(utf8(message))).toBe(access as "read");
   });
 });
 
