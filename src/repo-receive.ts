@@ -95,7 +95,7 @@ export class ReceiveBatch {
   private readonly options: ReceiveOptions;
   private readonly stored = new Set<Rid>();
   private readonly refused: Refusal[] = [];
-  private rcvid: number | undefined;
+  private row: number | undefined;
   private knownCount = 0;
   private linkedCount = 0;
 
@@ -191,7 +191,7 @@ export class ReceiveBatch {
   private storeVerified(hash: Hash, bytes: Uint8Array, isPrivate: boolean): Rid {
     const { content } = this.repo;
     const wasPhantom = content.ridOf(hash) !== undefined;
-    const rid = content.insert(hash, bytes, { rcvid: this.rcvidOf(), isPrivate });
+    const rid = content.insert(hash, bytes, { rcvid: this.rcvid, isPrivate });
     this.stored.add(rid);
     this.link(rid, bytes);
     if (wasPhantom) this.releaseWaiting(rid);
@@ -207,7 +207,7 @@ export class ReceiveBatch {
     }
     // The sender, who has it, does not hold it for private.
     if (!isPrivate && content.isPhantom(sourceRid)) content.publish(sourceRid);
-    const options = { rcvid: this.rcvidOf(), isPrivate };
+    const options = { rcvid: this.rcvid, isPrivate };
     const rid = content.insertDelta(hash, delta, sourceRid, size, options);
     this.stored.add(rid);
     return rid;
@@ -253,16 +253,16 @@ export class ReceiveBatch {
   }
 
   /** The batch's row in `rcvfrom`, made when first needed. A nonce used before is left out: it is UNIQUE. */
-  private rcvidOf(): number {
-    if (this.rcvid !== undefined) return this.rcvid;
+  get rcvid(): number {
+    if (this.row !== undefined) return this.row;
     const { db, clock, users } = this.repo;
     const { user, ipaddr, nonce } = this.options;
     const isNew = nonce !== undefined && !db.prepare("SELECT 1 FROM rcvfrom WHERE nonce=?").value(nonce);
     const uid = (user === undefined ? undefined : users.get(user)?.uid) ?? 0;
-    this.rcvid = db
+    this.row = db
       .prepare("INSERT INTO rcvfrom(uid,mtime,nonce,ipaddr) VALUES(?,?,?,?)")
       .run(uid, toJulian(clock.now()), isNew ? nonce : null, ipaddr ?? null).lastInsertRowid;
-    return this.rcvid;
+    return this.row;
   }
 }
 
