@@ -1,6 +1,7 @@
 /** What a server does about each card: one small handler per card, found by the card's type. */
 import { handleReqClusters } from "./sync-server-announce.ts";
 import { handleClone } from "./sync-server-clone.ts";
+import { handleConfig, handleReqconfig } from "./sync-server-config.ts";
 import type { ServerExchange } from "./sync-server-exchange.ts";
 import {
   handleClientVersion,
@@ -13,6 +14,7 @@ import { handleCiLock, handleCiUnlock } from "./sync-server-lock.ts";
 import { handleCfile, handleFile, handleIgot, handlePrivate } from "./sync-server-receive.ts";
 import { handleGimme } from "./sync-server-send.ts";
 import { TEXTS } from "./sync-server-texts.ts";
+import { handleUvfile, handleUvgimme, handleUvHash } from "./sync-server-uv.ts";
 import type { Card } from "./xfer-card.ts";
 
 type Handler<T extends Card["type"]> = (
@@ -32,6 +34,11 @@ const HANDLERS: { readonly [T in Card["type"]]?: Handler<T> } = {
   private: handlePrivate,
   igot: handleIgot,
   gimme: handleGimme,
+  reqconfig: handleReqconfig,
+  config: handleConfig,
+  uvgimme: handleUvgimme,
+  uvfile: handleUvfile,
+  "pragma uv-hash": handleUvHash,
   "pragma client-version": handleClientVersion,
   "pragma send-private": handleSendPrivate,
   "pragma send-catalog": (x) => {

@@ -18,6 +18,7 @@ import { type ClonePosition, positionOf, sequenceAfter } from "./sync-server-cur
 import { ExchangeRefused, type ServerExchange } from "./sync-server-exchange.ts";
 import { mayNotKnow } from "./sync-server-send.ts";
 import { TEXTS } from "./sync-server-texts.ts";
+import { offerFilesOnClone } from "./sync-server-uv.ts";
 import type { CfileCard, CloneCard } from "./xfer-card.ts";
 import { packBlob, unpackBlob } from "./zlib.ts";
 
@@ -29,10 +30,11 @@ export function handleClone(x: ServerExchange, { protocol, sequence }: CloneCard
     refuseClone(x);
     return;
   }
+  offerFilesOnClone(x);
   if (protocol !== undefined && protocol >= PAGED_PROTOCOL && sequence !== undefined) {
     const asStored = protocol >= STORED_PROTOCOL;
     if (asStored) x.isRawReply = true;
-    if (sequence <= 0) throw new ExchangeRefused("clone-sequence", TEXTS.cloneSequence);
+    if (sequence <= 0) throw new ExchangeRefused("clone-sequence", TEXTS.cloneSequence, false);
     const next = sendPage(x, positionOf(sequence, maxRid(x.repo.db)), asStored);
     x.out.card({ type: "clone_seqno", sequence: next });
   } else {

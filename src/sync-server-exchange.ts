@@ -14,6 +14,7 @@ import { Capabilities } from "./repo-capability.ts";
 import type { Content, Rid } from "./repo-content.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { isAllowed } from "./sync-server-rights.ts";
+import type { ConfigurationAreas, ServerStores, UnversionedFiles } from "./sync-server-stores.ts";
 import { type PeerVersion, UNKNOWN_VERSION } from "./sync-version.ts";
 import type { CardType } from "./xfer-card.ts";
 import { MessageWriter } from "./xfer-format.ts";
@@ -30,6 +31,15 @@ export class WriteNeeded extends EdgeSyncError {
 /** Ends an exchange with nothing but an error card; whatever it has changed is undone. */
 export class ExchangeRefused extends EdgeSyncError {
   override name = "ExchangeRefused";
+
+  /** @param hasTrailer whether the reply ends with the time all the same; not all of stock's do */
+  constructor(
+    code: string,
+    text: string,
+    readonly hasTrailer = true,
+  ) {
+    super(code, text);
+  }
 }
 
 /** Who asks, until and unless a login says otherwise. */
@@ -38,6 +48,8 @@ const STRANGER = "anonymous";
 export class ServerExchange {
   readonly out = new MessageWriter();
   readonly content: Content;
+  readonly unversioned: UnversionedFiles | undefined;
+  readonly configuration: ConfigurationAreas | undefined;
 
   capabilities: Capabilities;
   /** Login as verified. */
@@ -56,6 +68,7 @@ export class ServerExchange {
   wantsCatalog = false;
   nextIsPrivate = false;
   isCatalogOfFilesSent = false;
+  hasReceivedConfiguration = false;
 
   /** Nothing after the card in hand is looked at. */
   isStopped = false;
@@ -79,8 +92,11 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
+    stores: ServerStores,
   ) {
     this.content = repo.content;
+    this.unversioned = stores.unversioned?.(repo);
+    this.configuration = stores.configuration?.(repo);
     this.capabilities = withCloneAsRead(Capabilities.of(repo.users, STRANGER));
     const { config, clock } = repo;
     this.budgetBytes = config.integer("max-download", DOWNLOAD_BUDGET_BYTES);
@@ -141,6 +157,7 @@ export class ServerExchange {
   /** Completes what was received, if anything was. */
   finishReceiving(): void {
     this.batch?.finish();
+    if (this.hasReceivedConfiguration) this.configuration?.finish();
   }
 }
 

@@ -22,6 +22,7 @@ import { loginFromCookie } from "./sync-login.ts";
 import { announce } from "./sync-server-announce.ts";
 import { handleCard } from "./sync-server-cards.ts";
 import { ExchangeRefused, ServerExchange, WriteNeeded } from "./sync-server-exchange.ts";
+import type { ServerStores } from "./sync-server-stores.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import { MessageWriter } from "./xfer-format.ts";
 import { decodeMessage, encodeMessage, framingOf, type MessageLimits } from "./xfer-message.ts";
@@ -55,6 +56,11 @@ export interface ServeRequest extends Caller {
   readonly body: Uint8Array;
 }
 
+export interface ServeOptions {
+  readonly limits?: MessageLimits;
+  readonly stores?: ServerStores;
+}
+
 export interface ServeReply {
   readonly contentType: string;
   readonly body: Bytes;
@@ -69,9 +75,9 @@ export interface ServeReply {
  * @throws HashMismatchError and others of `ReceiveBatch`: it carried wrong content; nothing of it was kept
  * @throws RepoError: the repository is locked, damaged, or cannot grow
  */
-export function serveExchange(repo: Repo, request: ServeRequest, limits: MessageLimits = {}): ServeReply {
-  const { framing, message } = decodeMessage(request.body, request.contentType, limits);
-  const reply = serveMessage(repo, message, request);
+export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
+  const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
+  const reply = serveMessage(repo, message, request, options.stores);
   const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
   return { contentType, body, facts: reply.facts };
 }
@@ -84,8 +90,13 @@ export interface MessageReply {
 }
 
 /** Answers one message. @throws as `serveExchange` */
-export function serveMessage(repo: Repo, message: Uint8Array, caller: Caller): MessageReply {
-  const x = new ServerExchange(repo, caller.address);
+export function serveMessage(
+  repo: Repo,
+  message: Uint8Array,
+  caller: Caller,
+  stores: ServerStores = {},
+): MessageReply {
+  const x = new ServerExchange(repo, caller.address, stores);
   const run = () => answer(x, message, caller.cookie);
   try {
     if (repo.db.mode === "read") repo.db.snapshot(run);
@@ -93,6 +104,7 @@ export function serveMessage(repo: Repo, message: Uint8Array, caller: Caller): M
   } catch (error) {
     if (!(error instanceof ExchangeRefused)) throw error;
     x.fail(error.message);
+    if (error.hasTrailer) x.out.comment(trailer(repo.clock, x.errorCount));
   }
   return { message: x.out.finish(), isRaw: x.isRawReply, facts: factsOf(x) };
 }
