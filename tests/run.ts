@@ -13,6 +13,13 @@ const PROGRAMS = ["fossil", "nats-server"];
 /** Where Debian puts servers, which the PATH of a plain user may lack. */
 process.env["PATH"] = `${process.env["PATH"]}:/usr/sbin`;
 
+/** Tests that run the program run the executable that was just built. */
+process.env["EDGESYNC_TEST_BINARY"] ??= join(
+  root,
+  "dist",
+  process.platform === "win32" ? "edgesync.exe" : "edgesync",
+);
+
 function main(): void {
   run([process.execPath, "build.ts", "--allow-without-iroh"]);
   getPrograms();

@@ -1,0 +1,97 @@
+/**
+ * What benchmarks share. Measurements of two programs alternate, so that a busy moment of the machine touches
+ * both, and medians are compared. Each measurement is a row: a value, its unit, and the limit it must keep
+ * where there is one. A table goes to standard error as it grows, and with `--json` one document to standard
+ * output: {"bench": NAME, "machine": {…}, "rows": [{"name","value","unit","limit","kept","samples"}]}. The exit
+ * status is 1 when a limit is not kept.
+ */
+import { cpus, totalmem } from "node:os";
+
+export interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** At most this. */
+  readonly limit?: number;
+  readonly samples?: readonly number[];
+}
+
+export class Report {
+  private readonly rows: Row[] = [];
+
+  constructor(private readonly bench: string) {}
+
+  add(row: Row): void {
+    this.rows.push(row);
+    const verdict = row.limit === undefined ? "" : `  (at most ${row.limit}${kept(row) ? "" : ": EXCEEDED"})`;
+    const spread = row.samples === undefined ? "" : `  [${row.samples.map(short).join(" ")}]`;
+    const value = `${short(row.value)} ${row.unit}`.padStart(14);
+    process.stderr.write(`${row.name.padEnd(58)} ${value}${verdict}${spread}\n`);
+  }
+
+  note(text: string): void {
+    process.stderr.write(`# ${text}\n`);
+  }
+
+  /** Writes the JSON document if asked for, and sets the exit status. */
+  finish(): void {
+    if (process.argv.includes("--json")) {
+      const machine = {
+        cpus: cpus().length,
+        cpu: cpus()[0]?.model,
+        memoryBytes: totalmem(),
+        bun: Bun.version,
+      };
+      const rows = this.rows.map((row) => ({ ...row, kept: kept(row) }));
+      process.stdout.write(`${JSON.stringify({ bench: this.bench, machine, rows })}\n`);
+    }
+    if (!this.rows.every(kept)) process.exitCode = 1;
+  }
+}
+
+function kept(row: Row): boolean {
+  return row.limit === undefined || row.value <= row.limit;
+}
+
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toPrecision(value >= 100 ? 4 : 3);
+}
+
+/** Runs the subjects in turn, `rounds` times after one unmeasured round. Returns each one's samples. */
+export async function alternate<N extends string>(
+  rounds: number,
+  subjects: Readonly<Record<N, () => Promise<number>>>,
+): Promise<Record<N, number[]>> {
+  const names = Object.keys(subjects) as N[];
+  const samples = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<N, number[]>;
+  for (let round = -1; round < rounds; round++) {
+    for (const name of names) {
+      const value = await subjects[name]();
+      if (round >= 0) samples[name].push(value);
+    }
+  }
+  return samples;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(values, 50);
+}
+
+/** The value that `percent` of the values do not exceed. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]!;
+}
+
+/** Milliseconds that `body` takes. */
+export async function timed(body: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await body();
+  return performance.now() - started;
+}
+
+/** A number given as `--name VALUE`. */
+export function numberOption(name: string, fallback: number): number {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(process.argv[at + 1]);
+}
