@@ -3,6 +3,7 @@
  * artifact as its content becomes available, `endLinkBatch` once, all in one write transaction. What the
  * end of a batch does, and in which order, is told in `repo-link-context.ts`.
  */
+import type { FileMemo } from "./artifact-file-memo.ts";
 import { looksLikeArtifact, parseArtifact } from "./artifact-parse.ts";
 import type { Artifact, ArtifactType } from "./artifact-types.ts";
 import { compareUtf8 } from "./bytes.ts";
@@ -35,7 +36,7 @@ export function beginLinkBatch(repo: Repo, isRebuild = false): LinkContext {
  * @returns its type; `undefined` when it is an ordinary file
  */
 export function crosslink(ctx: LinkContext, rid: Rid, bytes: Uint8Array): ArtifactType | undefined {
-  const artifact = ctx.manifests.kept(rid) ?? parseIfArtifact(bytes);
+  const artifact = ctx.manifests.kept(rid) ?? parseIfArtifact(bytes, ctx.manifests.memo);
   if (artifact !== undefined) link(ctx, rid, artifact);
   return artifact?.type;
 }
@@ -49,16 +50,18 @@ export function endLinkBatch(ctx: LinkContext): void {
   applyTimeFudges(ctx);
   if (ctx.isRebuild) rebuildLeaves(ctx.db);
   else checkLeaves(ctx.db, ctx.leafChecks);
-  for (const [rid, source] of ctx.deltifications) ctx.content.deltify(rid, [source]);
+  for (const [rid, sources] of ctx.deltifications) {
+    for (const source of sources) if (ctx.content.deltify(rid, [source])) break;
+  }
   for (const target of ctx.attachmentTargets) tellAttachments(ctx, target);
   if (!ctx.isRebuild) settleAmended(ctx);
 }
 
 /** The artifact that `bytes` are, or `undefined` when they are an ordinary file. */
-export function parseIfArtifact(bytes: Uint8Array): Artifact | undefined {
+export function parseIfArtifact(bytes: Uint8Array, memo?: FileMemo): Artifact | undefined {
   if (!looksLikeArtifact(bytes)) return undefined;
   try {
-    return parseArtifact(bytes);
+    return parseArtifact(bytes, memo);
   } catch (error) {
     if (error instanceof FormatError || error instanceof LimitError) return undefined;
     throw error;

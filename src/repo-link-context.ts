@@ -89,8 +89,8 @@ export class LinkContext {
   readonly leafChecks = new Set<Rid>();
   /** By parent; of several children the last one seen counts, as in stock. */
   readonly timeFudges = new Map<Rid, TimeFudge>();
-  /** Artifacts that may be stored as deltas, each with the first source proposed for it. */
-  readonly deltifications = new Map<Rid, Rid>();
+  /** Artifacts that may be stored as deltas, each with the sources proposed for it, in that order. */
+  readonly deltifications = new Map<Rid, Set<Rid>>();
   /** Check-ins linked in this batch. */
   readonly checkIns = new Set<Rid>();
   /** Artifacts, check-ins apart, that may have met a tag comment, user or date in this batch. */
@@ -159,8 +159,14 @@ export class LinkContext {
     this.timeFudges.set(parent, fudge);
   }
 
-  /** Proposes to store `rid`, if it is stored in full, as a delta of `source`. The first proposal counts. */
+  /**
+   * Proposes to store `rid`, if it is stored in full, as a delta of `source`. The first proposal that saves
+   * enough counts.
+   */
   deferDeltify(rid: Rid, source: Rid): void {
-    if (!this.isRebuild && !this.deltifications.has(rid)) this.deltifications.set(rid, source);
+    if (this.isRebuild) return;
+    const sources = this.deltifications.get(rid);
+    if (sources === undefined) this.deltifications.set(rid, new Set([source]));
+    else sources.add(source);
   }
 }
