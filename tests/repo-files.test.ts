@@ -117,13 +117,18 @@ describe("files of a check-in", () => {
   test("where each came from: the earliest ancestor with the same content, merges included", () => {
     using scratch = new ScratchRepo();
     const { full, delta } = setUp(scratch);
+    const elsewhere = { edits: [{ name: "t", content: utf8("t\n") }], parent: full };
+    make(scratch, "elsewhere", { ...elsewhere, branch: "elsewhere" });
     const side = make(scratch, "side", {
       edits: [{ name: "s", content: utf8("s\n") }],
       branch: "side",
       parent: full,
     });
     const merged = make(scratch, "merged", {
-      edits: [{ name: "s", content: utf8("s\n") }],
+      edits: [
+        { name: "s", content: utf8("s\n") },
+        { name: "t", content: utf8("t\n") },
+      ],
       parent: delta,
       merges: [{ rid: side }],
     });
@@ -131,12 +136,13 @@ describe("files of a check-in", () => {
     const files = listFiles(repo, merged);
     const origins = fileOrigins(repo, merged, files);
     const from = (name: string) => origins.get(name)?.checkIn;
-    expect([from("a.txt"), from("link"), from("zzz"), from("s"), from("many/5")]).toEqual([
+    expect([from("a.txt"), from("link"), from("zzz"), from("s"), from("many/5"), from("t")]).toEqual([
       delta,
       full,
       delta,
       side,
       full,
+      merged,
     ]);
     expect(origins.size).toBe(files.length);
     expect(origins.get("zzz")!.date).toBe(origins.get("a.txt")!.date);

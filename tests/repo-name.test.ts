@@ -88,6 +88,7 @@ describe("names", () => {
     ["trunk.", 6],
     ["trunk)?", 6],
     ["trunk)?!", undefined],
+    ["v1?", undefined],
     ["nothing", undefined],
     ["", undefined],
     ["prev", undefined],
@@ -170,6 +171,19 @@ describe("names", () => {
     expect(hint("current")).toContain("relative to a checkout");
   });
 
+  test("of type w, a wiki page by its title: the newest edit", () => {
+    using history = new History();
+    const { repo, rids } = history;
+    repo.db.exec(`INSERT INTO tag(tagid,tagname) VALUES(100,'wiki-Start page'),(101,'sym-Start page');
+      INSERT INTO tagxref(tagid,tagtype,srcid,origid,mtime,rid)
+        SELECT 100,1,objid,objid,mtime,objid FROM event WHERE objid IN (${rids[3]},${rids[4]});
+      INSERT INTO tagxref(tagid,tagtype,srcid,origid,mtime,rid)
+        SELECT 101,1,objid,objid,mtime,objid FROM event WHERE objid=${rids[5]};
+      UPDATE event SET type='w' WHERE objid IN (${rids[3]},${rids[4]})`);
+    const find = (type: "w" | "ci" | "*") => findName(repo, "Start page", { type });
+    expect([find("w"), find("ci"), find("*")]).toEqual([rids[4], rids[5], rids[5]]);
+  });
+
   test("a tag that looks like a hash gives way to the hash", () => {
     using history = new History();
     const { repo, rids } = history;
@@ -201,6 +215,16 @@ describe("branches", () => {
     expect(days(branchRoot)).toEqual([0, 0, 0, 2, 0, 2, 0]);
     expect(days(branchStart)).toEqual([0, 0, 0, 3, 0, 3, 0]);
     expect(days(branchMergeIn)).toEqual([0, 1, 2, 2, 4, 4, 6]);
+    const merges = [{ rid: rids[3]! }, { rid: rids[1]! }];
+    const late = commit(repo, {
+      edits: [],
+      comment: "late",
+      user: "ann",
+      branch: "late",
+      parent: rids[6]!,
+      merges,
+    });
+    expect(branchRoot(repo, late.rid)).toBe(rids[6]!);
   });
 });
 
