@@ -27,17 +27,15 @@ import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
 import { type Refusal, receiveAll } from "./repo-receive.ts";
 import { wantedHashes } from "./repo-serve.ts";
-import { sharedSecret } from "./repo-user.ts";
 import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
 import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
-import { loginCookie, signLogin } from "./sync-login.ts";
+import { type ClientRequest, type Credentials, signedRequest } from "./sync-request.ts";
 import {
   type PeerVersion,
   PROTOCOL_VERSION,
   UNKNOWN_VERSION,
   understandsCookieLogin,
 } from "./sync-version.ts";
-import type { LoginCard } from "./xfer-card.ts";
 import { MessageWriter } from "./xfer-format.ts";
 
 /** The round, counted from 0, in which stock asks for and sends clusters of clusters. */
@@ -50,22 +48,12 @@ export interface SyncGoals extends ReplyGoals {
   readonly verily?: boolean;
 }
 
-export interface Credentials {
-  readonly user: string;
-  readonly password: string;
-}
-
 export interface ClientOptions {
   /** The peer as errors name it. */
   readonly peer: string;
   readonly login?: Credentials;
   /** Whether the transport carries a cookie to the peer: newer servers take the login from there. */
   readonly carriesCookie: boolean;
-}
-
-export interface ClientRequest {
-  readonly message: Bytes;
-  readonly cookie: string | undefined;
 }
 
 /** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
@@ -249,24 +237,11 @@ export class SyncClient {
     return [...this.offered.keys(), ...phantoms];
   }
 
-  /** Prefixes or accompanies the message with a login over all of it. */
   private signed(body: Bytes): ClientRequest {
     this.totals.messageBytesSent += body.length;
     const { login, carriesCookie } = this.options;
-    if (login === undefined || login.user === "anonymous" || login.user === "nobody") {
-      return { message: body, cookie: undefined };
-    }
-    const secret = sharedSecret(this.projectCode(), login.user, login.password);
-    const card: LoginCard = signLogin(login.user, secret, body);
-    if (carriesCookie && understandsCookieLogin(this.remote))
-      return { message: body, cookie: loginCookie(card) };
-    const head = new MessageWriter();
-    head.card(card);
-    const line = head.finish();
-    const message = new Uint8Array(line.length + body.length);
-    message.set(line);
-    message.set(body, line.length);
-    return { message, cookie: undefined };
+    const asCookie = carriesCookie && understandsCookieLogin(this.remote);
+    return signedRequest(body, login, this.projectCode(), asCookie);
   }
 
   /** @throws ProtocolError `no-project-code` */
