@@ -29,6 +29,7 @@
  */
 import type { CardReader } from "./artifact-cards.ts";
 import { decodeRaw, unescapeRaw } from "./artifact-escape.ts";
+import type { FileMemo, KnownFile } from "./artifact-file-memo.ts";
 import { isReservedName, isSimplePath, isTagName, isWikiName } from "./artifact-names.ts";
 import type { CherrypickEntry, FileEntry, FilePermission, TagEntry, TicketField } from "./artifact-types.ts";
 import { FormatError } from "./errors.ts";
@@ -65,6 +66,10 @@ export interface Draft {
   lastField?: string;
   lastMember?: string;
   lastTag?: string;
+  /** F cards read before, for other artifacts. */
+  readonly memo: FileMemo | undefined;
+  /** The last F card, if `memo` knows it. */
+  lastKnown?: KnownFile | undefined;
 }
 
 type Reader = (cards: CardReader, draft: Draft) => void;
@@ -170,6 +175,35 @@ function readAttachment(cards: CardReader, draft: Draft): void {
 }
 
 function readFile(cards: CardReader, draft: Draft): void {
+  const { memo } = draft;
+  if (memo === undefined) {
+    readFileCard(cards, draft);
+    return;
+  }
+  const { lastKnown } = draft;
+  const line = cards.restIs(lastKnown?.next?.line) ? undefined : cards.restOfLine();
+  let known = line === undefined ? lastKnown?.next : memo.get(line);
+  if (known !== undefined) {
+    if (line !== undefined) ascending(cards, draft.lastFile, known.key);
+    draft.lastFile = known.key;
+    draft.files.push(known.entry);
+    cards.skipLine(known.line);
+  } else {
+    const card = readFileCard(cards, draft);
+    if (card?.entry.hash !== undefined) {
+      known = memo.add(line!, card.key, { ...card.entry, hash: card.entry.hash });
+      draft.files[draft.files.length - 1] = known.entry;
+    }
+  }
+  if (lastKnown !== undefined && line !== undefined) lastKnown.next = known;
+  draft.lastKnown = known;
+}
+
+/** Reads an F card by its tokens. Nothing is returned for a reserved name, which counts for nothing. */
+function readFileCard(
+  cards: CardReader,
+  draft: Draft,
+): { readonly key: string; readonly entry: FileEntry } | undefined {
   const nameToken = requireToken(cards);
   const name = cards.escaped ? unescapeRaw(nameToken) : nameToken;
   const { nonAscii } = cards;
@@ -184,13 +218,14 @@ function readFile(cards: CardReader, draft: Draft): void {
     cards.fail(`expected a relative old file name, got ${JSON.stringify(priorName)}`);
   }
   ascending(cards, draft.lastFile, name);
-  if (isReservedName(name)) return;
+  if (isReservedName(name)) return undefined;
   draft.lastFile = name;
   const text = nonAscii ? decodeRaw(name) : name;
   const entry: { -readonly [K in keyof FileEntry]: FileEntry[K] } = { name: text, permission };
-  if (hash !== undefined) entry.hash = hash;
   if (priorName !== undefined) entry.priorName = decodeRaw(priorName);
+  if (hash !== undefined) entry.hash = hash;
   draft.files.push(entry);
+  return { key: name, entry };
 }
 
 function permissionOf(token: string | undefined): FilePermission {

@@ -174,6 +174,23 @@ export class CardReader {
     return raw.slice(start, end);
   }
 
+  /** What is left of this card's line, without its line feed. The card is not read any further by this. */
+  restOfLine(): string {
+    return this.atLineEnd ? "" : this.raw.slice(this.at, this.raw.indexOf("\n", this.at));
+  }
+
+  /** Whether `restOfLine` would return `rest`. */
+  restIs(rest: string | undefined): boolean {
+    if (rest === undefined || this.atLineEnd) return false;
+    return this.raw.charCodeAt(this.at + rest.length) === LF && this.raw.startsWith(rest, this.at);
+  }
+
+  /** Passes over `rest`, what `restOfLine` has returned. */
+  skipLine(rest: string): void {
+    this.at += rest.length + 1;
+    this.atLineEnd = true;
+  }
+
   /** The last token holds an escape. */
   get escaped(): boolean {
     return (this.traits & ESCAPE) !== 0;

@@ -47,11 +47,14 @@ export const UPLOAD_BUDGET_BYTES = 250_000;
 /** Bytes of expanded artifacts kept in memory per open repository. */
 export const CONTENT_CACHE_BYTES = 32_000_000;
 
-/** File entries of parsed check-ins kept in memory while linking; about 200 bytes each. */
+/** File entries of parsed check-ins kept in memory while linking; 8 to 200 bytes each. */
 export const MANIFEST_CACHE_FILES_COUNT = 100_000;
 
 /** Hashes whose rids are kept in memory while linking; about 150 bytes each. */
 export const RID_CACHE_COUNT = 100_000;
+
+/** F cards kept in memory while parsing many check-ins; about 400 bytes each. */
+export const FILE_MEMO_COUNT = 50_000;
 
 /** File names whose ids are kept in memory while linking. */
 export const FILENAME_CACHE_COUNT = 100_000;
@@ -91,3 +94,9 @@ export const SYNC_IDLE_ROUND_MAX_COUNT = 4;
 
 /** Rounds of one sync. A pull of a million artifacts takes far fewer: requests double as they are met. */
 export const SYNC_ROUND_MAX_COUNT = 10_000;
+
+/** Pages in a row without a new artifact after which a clone gives up. */
+export const CLONE_IDLE_ROUND_MAX_COUNT = 4;
+
+/** Pages of one clone. With the smallest page a server can be set to, one artifact, enough for a million. */
+export const CLONE_ROUND_MAX_COUNT = 1_000_000;

@@ -125,6 +125,17 @@ export class Content extends BlobTable {
     return rid === undefined ? undefined : this.get(rid);
   }
 
+  /** The artifact named `hash`, if it is in memory. */
+  cached(hash: Hash): Uint8Array | undefined {
+    this.forgetRolledBack();
+    return this.cache.get(hash);
+  }
+
+  /** Keeps an artifact in memory that the caller has expanded. */
+  remember(hash: Hash, content: Uint8Array): void {
+    this.cache.add(hash, content);
+  }
+
   /**
    * One step of expanding: artifact `rid`, given what it is stored as a delta of, expanded (`undefined` for a
    * full text).
@@ -340,10 +351,7 @@ export class Content extends BlobTable {
       throw new RepoError("delta-cycle", `the delta for ${hash} is against an artifact that depends on it`);
     }
     if (!isPrivate && this.isPrivate(source)) {
-      throw new RepoError(
-        "delta-private-source",
-        `the public artifact ${hash} came as a delta of a private one`,
-      );
+      throw new RepoError("delta-private-source", `public artifact ${hash} came as a delta of a private one`);
     }
   }
 

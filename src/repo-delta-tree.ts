@@ -8,7 +8,8 @@
  * artifacts at a time and memory grows with branching only. Beyond a budget an artifact is dropped all the
  * same, and expanded anew when the next delta of it needs it.
  *
- * A caller to whom the sequence matters gives the order of the deltas of one artifact; it costs memory only.
+ * A caller to whom the sequence matters, or who knows the trees already, says what the deltas of an artifact
+ * are, and in which order.
  */
 import { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
@@ -21,7 +22,7 @@ export interface TreeVisitor {
   damaged(rid: Rid, hash: Hash, error: RepoError): void;
 }
 
-interface Node {
+export interface TreeNode {
   readonly rid: Rid;
   readonly hash: Hash;
   readonly hasDeltas: boolean;
@@ -29,8 +30,8 @@ interface Node {
 
 /** An artifact of which some deltas are still to be visited. */
 interface Frame {
-  readonly node: Node;
-  readonly deltas: readonly Node[];
+  readonly node: TreeNode;
+  readonly deltas: readonly TreeNode[];
   next: number;
   content: Uint8Array | undefined;
   readonly error: RepoError | undefined;
@@ -47,18 +48,21 @@ export function treeRoots(content: Content, first: number, last: number): Rid[] 
   return rows.map(([rid]) => rid);
 }
 
-/**
- * Visits `root`, a full text, and everything that depends on it. A source comes before its deltas.
- *
- * @param order puts the rids of the deltas of one artifact, which come ascending, into another order
- */
+export interface WalkOptions {
+  /** Bound on the artifacts held for deltas still to come, in bytes. */
+  readonly heldBytesMax?: number;
+  /** What is stored as a delta of an artifact, in the order to visit it. Phantoms are left out. */
+  readonly deltasOf?: (source: Rid) => readonly TreeNode[];
+}
+
+/** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
 export function walkDeltaTree(
   content: Content,
   root: Rid,
   visitor: TreeVisitor,
-  heldBytesMax = DELTA_TREE_HELD_BYTES,
-  order?: (rids: readonly Rid[]) => readonly Rid[],
+  options: WalkOptions = {},
 ): void {
+  const { heldBytesMax = DELTA_TREE_HELD_BYTES, deltasOf = (source) => deltasIn(content, source) } = options;
   const stack: Frame[] = [];
   let heldBytes = 0;
 
@@ -66,13 +70,15 @@ export function walkDeltaTree(
     heldBytes -= frame.content?.length ?? 0;
     frame.content = undefined;
   };
-  const enter = (node: Node, source: Frame | undefined): void => {
+  const enter = (node: TreeNode, source: Frame | undefined): void => {
     let bytes: Uint8Array | undefined;
     let error = source?.error;
     try {
       // A frame may have been dropped; it was expanded before, so getting it again works.
       const from = source && (source.content ?? content.get(source.node.rid));
-      if (error === undefined) bytes = content.expandStep(node.rid, node.hash, from);
+      if (error === undefined) {
+        bytes = content.cached(node.hash) ?? content.expandStep(node.rid, node.hash, from);
+      }
     } catch (thrown) {
       if (!(thrown instanceof RepoError) || thrown.code !== "content-damaged") throw thrown;
       error = thrown;
@@ -85,7 +91,7 @@ export function walkDeltaTree(
     else visitor.visit(node.rid, node.hash, bytes);
     if (!node.hasDeltas) return;
     heldBytes += bytes?.length ?? 0;
-    stack.push({ node, deltas: deltasOf(content, node.rid, order), next: 0, content: bytes, error });
+    stack.push({ node, deltas: deltasOf(node.rid), next: 0, content: bytes, error });
     for (let i = 0; heldBytes > heldBytesMax && i < stack.length - 1; i++) release(stack[i]!);
   };
 
@@ -97,11 +103,7 @@ export function walkDeltaTree(
   }
 }
 
-function deltasOf(
-  content: Content,
-  source: Rid,
-  order: ((rids: readonly Rid[]) => readonly Rid[]) | undefined,
-): readonly Node[] {
+function deltasIn(content: Content, source: Rid): readonly TreeNode[] {
   const rows = content.db
     .prepare(
       `SELECT d.rid, b.uuid, EXISTS(SELECT 1 FROM delta x WHERE x.srcid=d.rid) AS has_deltas
@@ -109,8 +111,5 @@ function deltasOf(
        WHERE d.srcid=? AND b.size>=0 ORDER BY has_deltas, d.rid`,
     )
     .values<[Rid, Hash, number]>(source);
-  const nodes = rows.map(([rid, hash, hasDeltas]) => ({ rid, hash, hasDeltas: hasDeltas === 1 }));
-  if (order === undefined || nodes.length < 2) return nodes;
-  const byRid = new Map(nodes.map((node) => [node.rid, node]));
-  return order([...byRid.keys()].sort((a, b) => a - b)).map((rid) => byRid.get(rid)!);
+  return rows.map(([rid, hash, hasDeltas]) => ({ rid, hash, hasDeltas: hasDeltas === 1 }));
 }

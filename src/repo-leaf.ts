@@ -8,16 +8,18 @@
 import type { Db } from "./db.ts";
 import type { Rid } from "./repo-content.ts";
 
-const IS_LEAF = `
-  SELECT NOT EXISTS(
+const HAS_NO_CHILD = `
+  NOT EXISTS(
     SELECT 1 FROM plink
-     WHERE pid=?1
-       AND coalesce((SELECT value FROM tagxref WHERE tagid=8 AND rid=?1),'trunk')
-         = coalesce((SELECT value FROM tagxref WHERE tagid=8 AND rid=plink.cid),'trunk')
-  ) AND (
-    EXISTS(SELECT 1 FROM tagxref WHERE tagid=8 AND rid=?1)
-    OR EXISTS(SELECT 1 FROM plink JOIN tagxref ON tagid=8 AND rid=plink.cid WHERE pid=?1)
-  )`;
+     WHERE pid=checked.rid
+       AND coalesce((SELECT value FROM tagxref WHERE tagid=8 AND rid=checked.rid),'trunk')
+         = coalesce((SELECT value FROM tagxref WHERE tagid=8 AND rid=plink.cid),'trunk'))`;
+
+const IS_LEAF = `
+  SELECT ${HAS_NO_CHILD} AND (
+      EXISTS(SELECT 1 FROM tagxref WHERE tagid=8 AND rid=checked.rid)
+      OR EXISTS(SELECT 1 FROM plink JOIN tagxref ON tagid=8 AND rid=plink.cid WHERE pid=checked.rid))
+    FROM (SELECT ? AS rid) AS checked`;
 
 /** Whether check-in `rid` belongs into the leaf table, computed from plink and tagxref. */
 export function isLeaf(db: Db, rid: Rid): boolean {
@@ -29,4 +31,14 @@ export function checkLeaves(db: Db, rids: Iterable<Rid>): void {
   const add = db.prepare("INSERT OR IGNORE INTO leaf(rid) VALUES(?)");
   const remove = db.prepare("DELETE FROM leaf WHERE rid=?");
   for (const rid of rids) (isLeaf(db, rid) ? add : remove).run(rid);
+}
+
+/** Fills the empty leaf table. */
+export function rebuildLeaves(db: Db): void {
+  db.exec(`
+    INSERT INTO leaf(rid)
+      SELECT rid FROM (
+        SELECT rid FROM tagxref WHERE tagid=8
+        UNION SELECT pid FROM tagxref JOIN plink ON cid=rid WHERE tagid=8 AND pid>0) AS checked
+       WHERE ${HAS_NO_CHILD}`);
 }

@@ -9,6 +9,7 @@
  * Parsed check-ins are kept, least recently used first out, while their file entries fit a budget:
  * crosslinking looks at each one about three times (itself, its parent, its child).
  */
+import { FileMemo } from "./artifact-file-memo.ts";
 import { parseArtifact } from "./artifact-parse.ts";
 import type { CheckIn, FileEntry } from "./artifact-types.ts";
 import { compareUtf8 } from "./bytes.ts";
@@ -37,6 +38,8 @@ export interface Orphan {
 export class Manifests {
   private readonly parsed = new Map<Rid, CheckIn>();
   private fileCount = 0;
+  /** Shared by all check-ins of this repository. */
+  readonly memo = new FileMemo();
 
   constructor(private readonly content: Content) {}
 
@@ -50,7 +53,7 @@ export class Manifests {
     }
     const bytes = this.content.get(rid);
     if (bytes === undefined) return undefined;
-    const checkIn = parseCheckIn(bytes);
+    const checkIn = parseCheckIn(bytes, this.memo);
     if (checkIn !== undefined) this.keep(rid, checkIn);
     return checkIn;
   }
@@ -162,9 +165,9 @@ export function* filesOf(manifest: Manifest): Generator<FileEntry> {
   for (; i < files.length; i++) if (files[i]!.hash !== undefined) yield files[i]!;
 }
 
-function parseCheckIn(bytes: Uint8Array): CheckIn | undefined {
+function parseCheckIn(bytes: Uint8Array, memo: FileMemo): CheckIn | undefined {
   try {
-    const artifact = parseArtifact(bytes);
+    const artifact = parseArtifact(bytes, memo);
     return artifact.type === "check-in" ? artifact : undefined;
   } catch (error) {
     if (error instanceof FormatError) return undefined;

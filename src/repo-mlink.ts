@@ -23,7 +23,7 @@
  * With several parents, `pid` 0 becomes -1 for a name that fewer rows than parents speak of: the file
  * came from one of the others.
  */
-import type { CheckIn, FileEntry, FilePermission } from "./artifact-types.ts";
+import type { FileEntry, FilePermission } from "./artifact-types.ts";
 import { toJulian } from "./julian.ts";
 import type { Rid } from "./repo-content.ts";
 import { toTableJulian } from "./repo-julian.ts";
@@ -32,6 +32,7 @@ import { FileFinder, filesOf, isOrphan, type Manifest, ManifestFinder } from "./
 import { FUDGE_WINDOW_DAYS } from "./repo-time-fudge.ts";
 
 const NONE = 0;
+const BY_MERGE = -1;
 
 /** Fills mlink for `child`, which has no rows yet. `primary` is its primary parent, `parentCount` how many it has. */
 export function linkFiles(
@@ -43,6 +44,7 @@ export function linkFiles(
   const rows = new FileRows(ctx, child);
   if (primary === undefined) {
     for (const file of child.files) rows.add(NONE, undefined, file, file.name, false);
+    rows.insert(1);
     return;
   }
   const picked = child.checkIn.cherrypicks.filter((pick) => !pick.backout);
@@ -52,15 +54,25 @@ export function linkFiles(
       if (other !== undefined) rows.compare(other, true);
     }
   }
-  const comparedCount = parentCount + picked.length;
-  if (comparedCount > 1) markAddedByMerge(ctx, child.rid, comparedCount);
+  rows.insert(parentCount + picked.length);
+}
+
+interface FileRow {
+  readonly fid: Rid | typeof NONE;
+  readonly pmid: Rid | typeof NONE;
+  readonly pid: Rid | typeof NONE;
+  readonly fnid: number;
+  readonly pfnid: number;
+  readonly mperm: number;
+  readonly isAux: boolean;
 }
 
 class FileRows {
   /** Parents that have rows already: a parent named twice counts once. */
   private readonly compared = new Set<Rid>();
-  /** Names with a row against the primary parent. */
-  private readonly primaryNames = new Set<number>();
+  /** How many rows each name has. The first is against the primary parent. */
+  private readonly countOf = new Map<number, number>();
+  private readonly rows: FileRow[] = [];
   private readonly isPublic: boolean;
 
   constructor(
@@ -140,14 +152,25 @@ class FileRows {
     const pfnid = priorName === undefined ? 0 : ctx.filenames.idOf(priorName);
     const pid = before?.hash === undefined ? NONE : ctx.ridOf(before.hash);
     const fid = after?.hash === undefined ? NONE : ctx.ridOf(after.hash);
-    if (fid !== NONE && this.isPublic) ctx.content.publish(fid);
+    if (fid !== NONE && this.isPublic) ctx.publish(fid);
     if (pid !== NONE && fid !== NONE) ctx.deferDeltify(pid, fid);
-    if (!isAux) this.primaryNames.add(fnid);
-    else if (!this.primaryNames.has(fnid)) return;
+    const count = this.countOf.get(fnid) ?? 0;
+    if (isAux && count === 0) return;
+    this.countOf.set(fnid, count + 1);
     if (parentRid !== NONE) this.compared.add(parentRid);
-    ctx.db
-      .prepare("INSERT INTO mlink(mid,fid,pmid,pid,fnid,pfnid,mperm,isaux) VALUES(?,?,?,?,?,?,?,?)")
-      .run(this.child.rid, fid, parentRid, pid, fnid, pfnid, MPERM[after?.permission ?? ""], isAux ? 1 : 0);
+    const mperm = MPERM[after?.permission ?? ""];
+    this.rows.push({ fid, pmid: parentRid, pid, fnid, pfnid, mperm, isAux });
+  }
+
+  /** Writes the rows, which came from comparisons with `comparedCount` check-ins. */
+  insert(comparedCount: number): void {
+    const insert = this.ctx.db.prepare(
+      "INSERT INTO mlink(mid,fid,pmid,pid,fnid,pfnid,mperm,isaux) VALUES(?,?,?,?,?,?,?,?)",
+    );
+    for (const { fid, pmid, pid, fnid, pfnid, mperm, isAux } of this.rows) {
+      const isByMerge = pid === NONE && comparedCount > 1 && this.countOf.get(fnid)! < comparedCount;
+      insert.run(this.child.rid, fid, pmid, isByMerge ? BY_MERGE : pid, fnid, pfnid, mperm, isAux ? 1 : 0);
+    }
   }
 }
 
@@ -173,18 +196,4 @@ function noteClosely(ctx: LinkContext, parent: Manifest, child: Manifest): void 
     child: child.rid,
     childMtime: toTableJulian(childDate),
   });
-}
-
-function markAddedByMerge(ctx: LinkContext, mid: Rid, comparedCount: number): void {
-  ctx.db
-    .prepare(
-      "UPDATE mlink SET pid=-1 WHERE mid=?1 AND pid=0 AND fnid IN" +
-        " (SELECT fnid FROM mlink WHERE mid=?1 GROUP BY fnid HAVING count(*)<?2)",
-    )
-    .run(mid, comparedCount);
-}
-
-/** The parents a check-in names, the primary first, as stored in plink. */
-export function parentCountOf(checkIn: CheckIn): number {
-  return checkIn.parents.length;
 }

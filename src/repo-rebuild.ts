@@ -9,7 +9,7 @@
  *   2. shunned artifacts go, and what is a delta of them becomes full text first;
  *   3. `unclustered` holds every artifact that is not private, `phantom` every one without content;
  *   4. all artifacts are linked in one batch, along the delta trees, each expanded once, in the order of
- *      stock (`repo-stock-order.ts`). What cannot be expanded for want of a phantom is passed over; what
+ *      stock (`repo-stock-trees.ts`). What cannot be expanded for want of a phantom is passed over; what
  *      is damaged is named in the report, and the rest still linked;
  *   5. a project whose main branch has no tag gets it on its first check-in, as two control artifacts;
  *   6. files that only private check-ins use become private, as the check-ins themselves.
@@ -19,19 +19,19 @@
  * Reading (`walkDeltaTree`: expand) and linking meet in one callback of bytes, so that expanding and
  * parsing can move to worker threads and hand in the same sequence.
  */
+import { looksLikeArtifact } from "./artifact-cards.ts";
 import { formatArtifact } from "./artifact-format.ts";
 import type { Db } from "./db.ts";
 import type { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
-import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
 import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
-import { treeRoots, walkDeltaTree } from "./repo-delta-tree.ts";
+import { walkDeltaTree } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
-import { stockOrder } from "./repo-stock-order.ts";
+import { StockTrees } from "./repo-stock-trees.ts";
 import { findTagId, TAG } from "./repo-tag-name.ts";
 import { createTicketTables } from "./repo-ticket-schema.ts";
 
@@ -142,8 +142,10 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
   let artifactCount = 0;
   let linkedCount = 0;
   const visitor = {
-    visit(rid: Rid, _hash: Hash, bytes: Uint8Array): void {
+    visit(rid: Rid, hash: Hash, bytes: Uint8Array): void {
       fixSize.run(bytes.length, rid);
+      // A manifest is needed again to expand its parent, most often the next one in its tree.
+      if (looksLikeArtifact(bytes)) content.remember(hash, bytes);
       if (crosslink(context, rid, bytes) !== undefined) linkedCount++;
       if (++artifactCount % reportEvery === 0) onProgress?.({ artifactCount, artifactTotal });
     },
@@ -151,9 +153,9 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
       damaged.push({ hash, error });
     },
   };
-  for (const root of treeRoots(content, 1, Number.MAX_SAFE_INTEGER)) {
-    walkDeltaTree(content, root, visitor, DELTA_TREE_HELD_BYTES, stockOrder);
-  }
+  const trees = new StockTrees(content);
+  const deltasOf = (source: Rid) => trees.deltasOf(source);
+  for (const root of trees.roots()) walkDeltaTree(content, root, visitor, { deltasOf });
   return { artifactCount, linkedCount, damaged };
 }
 
