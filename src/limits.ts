@@ -78,7 +78,7 @@ export const HTTP_REDIRECT_MAX_COUNT = 20;
 export const LOCK_WAIT_MS = 15_000;
 
 /** Character steps spent on looking for links in one text; hostile Markdown can ask for a quadratic number. */
-export const MARKUP_WORK_MAX_STEPS = 50_000_000;
+export const MARKUP_WORK_MAX_STEPS = 20_000_000;
 
 /** Bytes of expanded artifacts held while walking one delta tree, before some are dropped and expanded again. */
 export const DELTA_TREE_HELD_BYTES = 64_000_000;

@@ -19,6 +19,9 @@
  * of bytes, as in stock.
  */
 
+import { MARKUP_WORK_MAX_STEPS } from "./limits.ts";
+import { CHAR, isLetter, isLetterOrDigit, isSpace, WorkBudget, WorkExceeded } from "./markup-text.ts";
+
 /** Every element that wiki text may use; others are shown as plain text. */
 const ELEMENTS = new Set(
   (
@@ -42,96 +45,105 @@ const ATTRIBUTE_MAX_COUNT = 8;
 const NAME_MAX_LENGTH = 99;
 
 /**
- * The targets of all links in `text`, in order, repeated when the text repeats them.
+ * The targets of all links in `text`, in order, repeated when the text repeats them. A text whose scan would
+ * take more than `maxSteps` character steps, which is one full of tags that are not closed, yields those
+ * found until then.
  *
  * @param text one character per byte
  * @param htmlOnly the setting `wiki-use-html`: tags mean nothing, every bracket is a link
  */
-export function wikiLinkTargets(text: string, htmlOnly = false): string[] {
-  const targets: string[] = [];
+export function wikiLinkTargets(text: string, htmlOnly = false, maxSteps = MARKUP_WORK_MAX_STEPS): string[] {
   // A NUL ends the text, as in C.
   const nul = text.indexOf("\0");
-  const end = nul < 0 ? text.length : nul;
-  const lastBracket = text.lastIndexOf("]", end - 1);
-  const lastTagEnd = text.lastIndexOf(">", end - 1);
-  let wiki = true;
-  let verbatim = false;
-  let wikiBeforeVerbatim = true;
-  let endless = false;
-
-  for (let at = 0; at < end; ) {
-    const char = text.charCodeAt(at);
-    if (char === OPEN_BRACKET && wiki && at < lastBracket) {
-      const close = text.indexOf("]", at);
-      targets.push(targetOf(text, at + 1, close));
-      at = close + 1;
-    } else if (char === LESS_THAN && !htmlOnly && at < lastTagEnd) {
-      const length = tagLength(text, at, end);
-      if (length === 0) {
-        at++;
-        continue;
-      }
-      const { name, closing, nameEnd } = tagName(text, at);
-      if (verbatim) {
-        if (name === "verbatim" && closing && !endless) {
-          verbatim = false;
-          wiki = wikiBeforeVerbatim;
-          at += length;
-        } else at++;
-        continue;
-      }
-      if (!ELEMENTS.has(name)) {
-        at++;
-        continue;
-      }
-      if (name === "nowiki") wiki = closing;
-      else if (name === "verbatim" && !closing) {
-        verbatim = true;
-        wikiBeforeVerbatim = wiki;
-        wiki = false;
-        endless = hasId(text, nameEnd);
-      }
-      at += length;
-    } else at++;
+  const scanner = new WikiScanner(nul < 0 ? text : text.slice(0, nul), new WorkBudget(maxSteps));
+  try {
+    scanner.scan(htmlOnly);
+  } catch (error) {
+    if (!(error instanceof WorkExceeded)) throw error;
   }
-  return targets;
+  return scanner.targets;
 }
 
-const OPEN_BRACKET = 0x5b;
-const LESS_THAN = 0x3c;
+class WikiScanner {
+  readonly targets: string[] = [];
+  /** Whether a bracket is a link here. */
+  private hasLinks = true;
+  /** Inside `<verbatim>`: what `hasLinks` was before, and whether an end tag can end it. */
+  private verbatim: { readonly hadLinks: boolean; readonly ends: boolean } | undefined;
 
-function targetOf(text: string, start: number, close: number): string {
-  const bar = text.indexOf("|", start);
-  let end = bar >= 0 && bar < close ? bar : close;
-  while (end > start + 1 && text.charCodeAt(end - 1) === 0x20) end--;
-  return text.slice(start, end);
-}
+  constructor(
+    private readonly text: string,
+    private readonly budget: WorkBudget,
+  ) {}
 
-/** Length of the tag that starts with the "<" at `start`, or 0 if there is none. */
-function tagLength(text: string, start: number, end: number): number {
-  let at = start + 1;
-  if (text[at] === "/") at++;
-  if (!isLetter(text, at)) return 0;
-  while (isLetterOrDigit(text, at) || text[at] === "-") at++;
-  if (text[at] === "/" && text[at + 1] === ">") return at + 2 - start;
-  if (text[at] !== ">" && !isSpace(text, at)) return 0;
-  let quote = "";
-  for (; at < end; at++) {
-    const char = text[at]!;
-    if (quote !== "") {
-      if (char === quote) quote = "";
-    } else if (char === ">") return at + 1 - start;
-    else if (char === '"' || char === "'") quote = char;
+  scan(htmlOnly: boolean): void {
+    const { text } = this;
+    const lastBracket = text.lastIndexOf("]");
+    const lastTagEnd = text.lastIndexOf(">");
+    for (let at = 0; at < text.length; ) {
+      const char = text.charCodeAt(at);
+      if (char === CHAR.openBracket && this.hasLinks && at < lastBracket) {
+        const close = text.indexOf("]", at);
+        this.targets.push(targetOf(text.slice(at + 1, close)));
+        at = close + 1;
+      } else if (char === CHAR.less && !htmlOnly && at < lastTagEnd) at += this.tag(at);
+      else at++;
+    }
   }
-  return 0;
+
+  /** Takes the tag at `at`; returns how far to go on: 1 unless it is taken as a tag. */
+  private tag(at: number): number {
+    const length = this.tagLength(at);
+    if (length === 0) return 1;
+    const { name, isEnd, nameEnd } = tagName(this.text, at);
+    if (this.verbatim !== undefined) {
+      if (name !== "verbatim" || !isEnd || !this.verbatim.ends) return 1;
+      this.hasLinks = this.verbatim.hadLinks;
+      this.verbatim = undefined;
+    } else if (!ELEMENTS.has(name)) return 1;
+    else if (name === "nowiki") this.hasLinks = isEnd;
+    else if (name === "verbatim" && !isEnd) {
+      this.verbatim = { hadLinks: this.hasLinks, ends: !hasId(this.text, nameEnd) };
+      this.hasLinks = false;
+    }
+    return length;
+  }
+
+  /** Length of the tag that starts with the "<" at `start`, or 0 if there is none. */
+  private tagLength(start: number): number {
+    const { text } = this;
+    let at = start + 1;
+    if (text[at] === "/") at++;
+    if (!isLetter(text.charCodeAt(at))) return 0;
+    while (isLetterOrDigit(text.charCodeAt(at)) || text[at] === "-") at++;
+    if (text[at] === "/" && text[at + 1] === ">") return at + 2 - start;
+    if (text[at] !== ">" && !isSpace(text.charCodeAt(at))) return 0;
+    let quote = 0;
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (quote !== 0) {
+        if (code === quote) quote = 0;
+      } else if (code === CHAR.greater) break;
+      else if (code === CHAR.quote || code === CHAR.apostrophe) quote = code;
+    }
+    this.budget.spend(at - start);
+    return at < text.length ? at + 1 - start : 0;
+  }
 }
 
-function tagName(text: string, start: number): { name: string; closing: boolean; nameEnd: number } {
-  const closing = text[start + 1] === "/";
-  const nameStart = start + (closing ? 2 : 1);
+function targetOf(inside: string): string {
+  const bar = inside.indexOf("|");
+  let end = bar < 0 ? inside.length : bar;
+  while (end > 1 && inside.charCodeAt(end - 1) === CHAR.space) end--;
+  return inside.slice(0, end);
+}
+
+function tagName(text: string, start: number): { name: string; isEnd: boolean; nameEnd: number } {
+  const isEnd = text[start + 1] === "/";
+  const nameStart = start + (isEnd ? 2 : 1);
   let nameEnd = nameStart;
-  while (isLetterOrDigit(text, nameEnd)) nameEnd++;
-  return { name: text.slice(nameStart, nameEnd).slice(0, NAME_MAX_LENGTH).toLowerCase(), closing, nameEnd };
+  while (isLetterOrDigit(text.charCodeAt(nameEnd))) nameEnd++;
+  return { name: text.slice(nameStart, nameEnd).slice(0, NAME_MAX_LENGTH).toLowerCase(), isEnd, nameEnd };
 }
 
 /**
@@ -143,25 +155,25 @@ function hasId(text: string, at: number): boolean {
   const seen = new Set<string>();
   let firstHasValue = false;
   for (;;) {
-    while (isSpace(text, at)) at++;
-    if (seen.size >= ATTRIBUTE_MAX_COUNT || !isLetter(text, at)) break;
+    while (isSpace(text.charCodeAt(at))) at++;
+    if (seen.size >= ATTRIBUTE_MAX_COUNT || !isLetter(text.charCodeAt(at))) break;
     const nameStart = at;
-    while (isLetterOrDigit(text, at)) at++;
+    while (isLetterOrDigit(text.charCodeAt(at))) at++;
     const name = text.slice(nameStart, at).slice(0, NAME_MAX_LENGTH).toLowerCase();
     let counts = ATTRIBUTES.has(name) && !seen.has(name);
     let hasValue = false;
     let last = false;
-    while (isSpace(text, at)) at++;
+    while (isSpace(text.charCodeAt(at))) at++;
     if (text[at] === "=") {
       at++;
-      while (isSpace(text, at)) at++;
+      while (isSpace(text.charCodeAt(at))) at++;
       hasValue = true;
       const quote = text[at];
       if (quote === '"' || quote === "'") {
         const close = text.indexOf(quote, at + 1);
         at = close < 0 ? text.length : close;
       } else {
-        for (; at < text.length && !isSpace(text, at) && text[at] !== ">"; at++) {
+        for (; at < text.length && !isSpace(text.charCodeAt(at)) && text[at] !== ">"; at++) {
           if (text[at] === "'" || text[at] === '"') counts = false;
         }
         last = counts && text[at] === ">";
@@ -175,19 +187,4 @@ function hasId(text: string, at: number): boolean {
     if (last) break;
   }
   return seen.has("id") && firstHasValue;
-}
-
-function isSpace(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d);
-}
-
-function isLetter(text: string, at: number): boolean {
-  const code = text.charCodeAt(at) | 0x20;
-  return code >= 0x61 && code <= 0x7a;
-}
-
-function isLetterOrDigit(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return (code >= 0x30 && code <= 0x39) || isLetter(text, at);
 }
