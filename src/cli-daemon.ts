@@ -41,7 +41,7 @@ export async function runDaemon(
 ): Promise<ExitCode> {
   const { verbose, quiet } = context.globals;
   const level = args.logLevel ?? (verbose ? "debug" : quiet ? "error" : "info");
-  const format = args.logFormat ?? (process.stderr.isTTY ? "pretty" : "json");
+  const format = args.logFormat ?? (context.out.terminal ? "pretty" : "json");
   const log = await stderrLogger({ level, format }, context);
   const stopped = nextSignal();
   const running = await start(log);

@@ -3,6 +3,7 @@
  * `time` (ISO 8601, UTC), `level`, `message` and the line's fields.
  */
 import type { CliContext } from "./cli-context.ts";
+import type { Output } from "./cli-output.ts";
 import type { Clock } from "./clock.ts";
 import { createLogger, type LogFields, type Logger, type LogLevel } from "./log.ts";
 
@@ -14,21 +15,22 @@ export interface LogOptions {
   readonly format: LogFormat;
 }
 
-export async function stderrLogger(options: LogOptions, { globals, clock }: CliContext): Promise<Logger> {
-  if (options.format === "json") return createLogger(options.level, jsonSink(clock));
+export async function stderrLogger(options: LogOptions, { clock, out }: CliContext): Promise<Logger> {
+  if (options.format === "json") return createLogger(options.level, jsonSink(clock, out));
   const { createConsola } = await import("consola/basic");
+  const stream = { write: (line: string) => out.log(line.trimEnd()) } as unknown as NodeJS.WriteStream;
   const consola = createConsola({
     level: 5,
-    stdout: process.stderr,
-    stderr: process.stderr,
-    formatOptions: { date: true, colors: globals.color },
+    stdout: stream,
+    stderr: stream,
+    formatOptions: { date: true, colors: out.color },
   });
   return createLogger(options.level, (level, message, fields) => consola[level](message + describe(fields)));
 }
 
-const jsonSink = (clock: Clock) => (level: LogLevel, message: string, fields: LogFields) => {
+const jsonSink = (clock: Clock, out: Output) => (level: LogLevel, message: string, fields: LogFields) => {
   const time = new Date(clock.now()).toISOString();
-  process.stderr.write(`${JSON.stringify({ time, level, message, ...fields })}\n`);
+  out.log(JSON.stringify({ time, level, message, ...fields }));
 };
 
 /** ` name=value name="a value"` */

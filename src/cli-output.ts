@@ -32,8 +32,9 @@ export interface OutputOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** May stderr be written to with colours and moving lines? */
-  readonly terminal: boolean;
+  /** Is stderr a terminal? Asked only when it matters: finding out costs more than most commands. */
+  readonly isTerminal: () => boolean;
+  /** Colours, where there is a terminal. */
   readonly color: boolean;
   readonly clock: Clock;
   readonly stdout?: Sink;
@@ -59,6 +60,16 @@ export class Output {
     return this.options.json;
   }
 
+  /** Whether stderr is a terminal. */
+  get terminal(): boolean {
+    return this.options.isTerminal();
+  }
+
+  /** Whether stderr takes colours. */
+  get color(): boolean {
+    return this.options.color && this.terminal;
+  }
+
   /** The one result of a command: `value` with `--json`, else the text, which should end in a newline. */
   result(value: Json, text: () => string): void {
     this.text(this.json ? `${JSON.stringify(value, null, 2)}\n` : text());
@@ -77,30 +88,30 @@ export class Output {
 
   /** A line for the user that is no result. Not with `-q`. */
   note(message: string): void {
-    if (!this.options.quiet) this.line(message);
+    if (!this.options.quiet) this.log(message);
   }
 
   /** A line that only `-v` shows. */
   detail(message: string): void {
-    if (this.options.verbose) this.line(message);
+    if (this.options.verbose) this.log(message);
   }
 
   /** An error as two lines at most: what went wrong, and what to do. Never silenced. */
   error(error: unknown): void {
     const known = error instanceof EdgeSyncError;
     const message = error instanceof Error ? error.message : String(error);
-    const head = this.options.color ? "\u001b[31medgesync:\u001b[0m" : "edgesync:";
-    this.line(`${head} ${known ? oneLine(message) : `internal error: ${oneLine(message)}`}`);
-    if (known && error.hint !== undefined) this.line(`  ${oneLine(error.hint)}`);
+    const head = this.color ? "\u001b[31medgesync:\u001b[0m" : "edgesync:";
+    this.log(`${head} ${known ? oneLine(message) : `internal error: ${oneLine(message)}`}`);
+    if (known && error.hint !== undefined) this.log(`  ${oneLine(error.hint)}`);
     if ((this.options.verbose || !known) && error instanceof Error && error.stack !== undefined) {
-      this.line(error.stack);
+      this.log(error.stack);
     }
   }
 
   /** Shows how far work has come: nothing on a pipe, with `-q`, or before the work has lasted a second. */
   progress(label: string): Progress {
-    const { terminal, quiet, clock } = this.options;
-    if (!terminal || quiet) return { update() {}, end() {} };
+    const { quiet, clock } = this.options;
+    if (quiet || !this.terminal) return { update() {}, end() {} };
     const startMs = clock.monotonic();
     let shownMs = startMs + PROGRESS_AFTER_MS - PROGRESS_EVERY_MS;
     let shown = false;
@@ -130,7 +141,8 @@ export class Output {
     if (this.pending.length >= BLOCK_CHARS) this.flush();
   }
 
-  private line(message: string): void {
+  /** A line on stderr, whatever was asked for: for errors, and for a logger with a level of its own. */
+  log(message: string): void {
     this.flush();
     this.stderr(utf8(`${message}\n`));
   }

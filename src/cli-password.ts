@@ -3,9 +3,9 @@
  * every user of the machine can read.
  */
 import { readFileSync } from "node:fs";
-import { isatty } from "node:tty";
 import { option, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { isTerminal } from "./cli-terminal.ts";
 import { UsageError } from "./errors.ts";
 
 export const PASSWORD_VARIABLE = "EDGESYNC_PASSWORD";
@@ -42,7 +42,7 @@ export async function requirePassword(
   env: CliContext["env"],
   prompt: string,
 ): Promise<string> {
-  const password = givenPassword(file, env) ?? (isatty(0) ? await ask(prompt) : undefined);
+  const password = givenPassword(file, env) ?? (isTerminal(0) ? await ask(prompt) : undefined);
   if (password !== undefined && password !== "") return password;
   throw new UsageError("no-password", "no password was given", {
     hint: `use --password-file FILE or ${PASSWORD_VARIABLE}`,

@@ -3,7 +3,6 @@
  * command's name or behind it. Whatever goes wrong ends in one line on stderr, a second with what to do,
  * and the exit code of the error; a stack is shown only with `-v` or for a defect of ours.
  */
-import { isatty } from "node:tty";
 import { ArgNames, type ArgSources, parseArgs } from "./cli-args.ts";
 import type { Args, CliCommand, Values } from "./cli-command.ts";
 import { readConfigFile } from "./cli-config-file.ts";
@@ -11,6 +10,7 @@ import type { CliContext } from "./cli-context.ts";
 import { DAEMON_ARGS, GLOBAL_ARGS, globalValues } from "./cli-global.ts";
 import { Output, type Sink, StdoutClosed } from "./cli-output.ts";
 import { suggest } from "./cli-suggest.ts";
+import { isTerminal } from "./cli-terminal.ts";
 import { rootCommand } from "./cli-tree.ts";
 import { systemClock } from "./clock.ts";
 import { EdgeSyncError, EXIT, type ExitCode, UsageError } from "./errors.ts";
@@ -77,9 +77,8 @@ function outputFor(
   env: Env,
   sinks: CliSinks,
 ): Output {
-  const terminal = isatty(2);
-  const color = options.color && terminal && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
-  return new Output({ ...options, ...sinks, terminal, color, clock: systemClock });
+  const color = options.color && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
+  return new Output({ ...options, ...sinks, color, isTerminal: () => isTerminal(2), clock: systemClock });
 }
 
 /** Walks the tree along the words that are not options. */

@@ -1,9 +1,9 @@
 /** `edgesync repo ls` and `cat`: the files of a check-in. */
-import { isatty } from "node:tty";
 import { strictText } from "./bytes.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import { columns } from "./cli-output.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
+import { isTerminal } from "./cli-terminal.ts";
 import { NameError, RepoError, UsageError } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
 import type { Rid } from "./repo-content.ts";
@@ -87,7 +87,7 @@ export const catCommand = command({
       out.result({ what: args.what, size: content.length, ...body }, () => "");
       return undefined;
     }
-    if (!args.raw && isatty(1) && (asText === undefined || asText.includes("\0"))) {
+    if (!args.raw && isTerminal(1) && (asText === undefined || asText.includes("\0"))) {
       throw new UsageError("binary", `${args.what} is no text, and this is a terminal`, {
         hint: "redirect the output, or add --raw",
       });

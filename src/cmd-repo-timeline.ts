@@ -1,6 +1,7 @@
 /** `edgesync repo timeline`: what happened, newest first. */
 import { command, option, text } from "./cli-command.ts";
 import { withRepository } from "./cli-repository.ts";
+import { terminalWidth } from "./cli-terminal.ts";
 import { choice, integer, moment } from "./cli-values.ts";
 import { formatDateTime } from "./julian.ts";
 import type { EventType } from "./repo-name.ts";
@@ -67,7 +68,7 @@ export const timelineCommand = command({
         ...(args.until !== undefined && { until: args.until }),
       }),
     );
-    const width = args.width ?? process.stdout.columns ?? WIDTH_DEFAULT;
+    const width = args.width ?? terminalWidth() ?? WIDTH_DEFAULT;
     let lastDay = "";
     for (const entry of entries) {
       const [day, time] = entryDay(entry);

@@ -12,7 +12,7 @@ function capture(options: Partial<OutputOptions> = {}) {
     json: false,
     quiet: false,
     verbose: false,
-    terminal: false,
+    isTerminal: () => false,
     color: false,
     clock,
     stdout: (bytes) => {
@@ -85,8 +85,11 @@ describe("messages", () => {
     expect(defect.written.stderr).toContain("cli-output.test.ts");
   });
 
-  test("colour only when asked for", () => {
-    const { out, written } = capture({ color: true });
+  test("colour only when asked for, and on a terminal", () => {
+    const piped = capture({ color: true });
+    piped.out.error(error);
+    expect(piped.written.stderr).toStartWith("edgesync: x.fossil");
+    const { out, written } = capture({ color: true, isTerminal: () => true });
     out.error(error);
     expect(written.stderr).toStartWith("\u001b[31medgesync:\u001b[0m x.fossil");
   });
@@ -118,15 +121,17 @@ describe("progress", () => {
   }
 
   test("after a second, on a terminal, and taken away at the end", () => {
-    const shown = work({ terminal: true }).split("\r\u001b[K").slice(1);
+    const shown = work({ isTerminal: () => true })
+      .split("\r\u001b[K")
+      .slice(1);
     expect(shown[0]).toBe("reading: 10 of 60, 10.0 kB, 10.0 kB/s, 5 s left");
     expect(shown.length).toBeLessThan(15);
     expect(shown.at(-1)).toBe("");
   });
 
   test("never on a pipe, never with -q", () => {
-    expect(work({ terminal: false })).toBe("");
-    expect(work({ terminal: true, quiet: true })).toBe("");
+    expect(work({})).toBe("");
+    expect(work({ isTerminal: () => true, quiet: true })).toBe("");
   });
 });
 

@@ -1,0 +1,14 @@
+/**
+ * What is at the other end of a descriptor. `node:tty` and `process.stdout` cost more than the start of the
+ * whole program, so they are loaded when somebody asks.
+ */
+
+/** Whether a descriptor (0 stdin, 1 stdout, 2 stderr) is a terminal. */
+export function isTerminal(descriptor: 0 | 1 | 2): boolean {
+  return process.getBuiltinModule("node:tty").isatty(descriptor);
+}
+
+/** Columns of the terminal on stdout; undefined when it is none. */
+export function terminalWidth(): number | undefined {
+  return isTerminal(1) ? process.stdout.columns : undefined;
+}
