@@ -1,5 +1,8 @@
 /** Stock clients against a leaf. Acceptance: fossil-facts H, "Our server". */
 import { describe, expect, test } from "bun:test";
+import { systemClock } from "../../src/clock.ts";
+import { systemRandom } from "../../src/random.ts";
+import { Repo } from "../../src/repo.ts";
 import { TempDir } from "../temp-dir.ts";
 import { copyFixture } from "./fixture.ts";
 import { LeafProcess } from "./leaf-process.ts";
@@ -74,6 +77,21 @@ for (const stock of stocks()) {
       expect(artifactSet(clone)).toEqual(artifactSet(repository).filter(isPublic));
       expect(await stock.ok(["test-integrity", "-R", clone])).toContain(" 0 errors");
       expect(await rebuildParity(clone, stock)).toEqual([]);
+    });
+
+    test("a whole project pushed into an empty repository equals its rebuild", async () => {
+      using temp = new TempDir("leaf");
+      const source = await copyFixture(temp, stock);
+      const projectCode = /project-code: +([0-9a-f]{40})/.exec(await stock.ok(["info", "-R", source]))![1]!;
+      const repository = temp.join("empty.fossil");
+      const deps = { clock: systemClock, random: systemRandom };
+      Repo.create(repository, { ...deps, user: "ann", password: PASSWORD, projectCode }).close();
+      await using leaf = await LeafProcess.start(repository);
+      await stock.ok(["push", leaf.urlAs("ann", PASSWORD), "-R", source, "--once"]);
+      await leaf.stop();
+      expect(artifactSet(repository)).toEqual(artifactSet(source).filter(isPublic));
+      expect(await stock.ok(["test-integrity", "-R", repository])).toContain(" 0 errors");
+      expect(await rebuildParity(repository, stock, "received")).toEqual([]);
     });
 
     test("a second sync is one round with nothing in it", async () => {
