@@ -257,7 +257,7 @@ describe("delta chains", () => {
   test("thousands deep", () => {
     using scratch = new ScratchRepo();
     const { content, db } = scratch.repo;
-    const depth = 5000;
+    const depth = 3000;
     const texts = (i: number) => utf8(`${"common ".repeat(20)}${i}`);
     let rid = content.put(texts(0), PUBLIC);
     db.write(() => {
@@ -268,7 +268,7 @@ describe("delta chains", () => {
     });
     const fresh = scratch.reopen({ cacheBytes: 10_000 });
     expect(fresh.content.get(rid)).toEqual(texts(depth));
-    expect(fresh.content.get((rid - 2500) as Rid)).toEqual(texts(depth - 2500));
+    expect(fresh.content.get((rid - 1500) as Rid)).toEqual(texts(depth - 1500));
     expect(fresh.content.isAvailable(rid)).toBe(true);
   });
 

@@ -64,7 +64,7 @@ describe("delta trees", () => {
 
   test.each(shapes)("%s: each artifact once, sources first, right content", (_, pick) => {
     using scratch = new ScratchRepo();
-    const rids = grow(scratch, 300, pick);
+    const rids = grow(scratch, 150, pick);
     for (const options of [{}, { heldBytesMax: 0 }, { heldBytesMax: 1000 }]) {
       const { seen, damaged } = visited(scratch, options);
       expect(damaged).toEqual([]);
