@@ -69,6 +69,10 @@ test("a signature by a real secret, and what breaks it", () => {
     expect(verifyLogin(repo, { ...login, user, signature: "" }, MESSAGE).kind).toBe("open");
     expect(verifyLogin(repo, { ...login, user, nonce: "0" }, MESSAGE).kind).toBe("failed");
   }
+  // What stands for a group is nobody who could log in, password or not.
+  repo.users.setPassword("developer", "pw");
+  const group = sharedSecret(repo.config.projectCode!, "developer", "pw");
+  expect(verifyLogin(repo, signLogin("developer", group, MESSAGE), MESSAGE).kind).toBe("failed");
   // No password, no login.
   repo.users.setPassword("ann", "");
   expect(verifyLogin(repo, signLogin("ann", "", MESSAGE), MESSAGE).kind).toBe("failed");

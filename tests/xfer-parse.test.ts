@@ -141,6 +141,9 @@ describe("payloads", () => {
     ]);
     expect(bodies(`file ${H1} 0\nprivate\n`)).toEqual(["", "private"]);
     expect(bodies(`file ${H1} 0`)).toEqual([""]);
+    // No line feed belongs to it.
+    expect(bodies(`file ${H1} 3\nabc\nprivate\n`)).toEqual(["abc", "unknown", "private"]);
+    expect(bodies(`cfile ${H1} 9 3\nab\n\nprivate\n`)).toEqual(["ab\n", "unknown", "private"]);
   });
 
   test("a cfile's is followed by a line feed unless it ends with one", () => {
