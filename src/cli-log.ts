@@ -23,7 +23,7 @@ export async function stderrLogger(options: LogOptions, { clock, out }: CliConte
     level: 5,
     stdout: stream,
     stderr: stream,
-    formatOptions: { date: true, colors: out.color },
+    formatOptions: { colors: out.color },
   });
   return createLogger(options.level, (level, message, fields) => consola[level](message + describe(fields)));
 }
