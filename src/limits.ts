@@ -32,6 +32,9 @@ export const CARD_MAX_COUNT = 4_000_000;
 /** Largest structural artifact (manifest, cluster, wiki …) that we parse as one. */
 export const MANIFEST_MAX_BYTES = 268_435_456;
 
+/** Longest name of an unversioned file that is added here, as stock has it. */
+export const UNVERSIONED_NAME_MAX_BYTES = 500;
+
 /** Largest value in a `config` card: skins and logos are below a few MB. */
 export const CONFIG_CARD_MAX_BYTES = 67_108_864;
 
