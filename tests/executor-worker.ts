@@ -1,0 +1,5 @@
+/** A worker for executor.test.ts. */
+import { serveJobs } from "../src/executor.ts";
+import { testJobs } from "./executor-jobs.ts";
+
+serveJobs(testJobs());
