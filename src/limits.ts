@@ -103,3 +103,6 @@ export const CLONE_IDLE_ROUND_MAX_COUNT = 4;
 
 /** Pages of one clone. With the smallest page a server can be set to, one artifact, enough for a million. */
 export const CLONE_ROUND_MAX_COUNT = 1_000_000;
+
+/** Memory for artifacts that a clone's verifiers expand at the same time, where one alone does not take more. */
+export const CLONE_VERIFY_MAX_BYTES = 96_000_000;

@@ -53,9 +53,11 @@ export interface WalkOptions {
   readonly heldBytesMax?: number;
   /** What is stored as a delta of an artifact, in the order to visit it. Phantoms are left out. */
   readonly deltasOf?: (source: Rid) => readonly TreeNode[];
+  /** What `root` is a delta of, where a part of a tree is visited. */
+  readonly rootSource?: Rid | undefined;
 }
 
-/** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
+/** Visits `root`, by default a full text, and all that depends on it. A source comes before its deltas. */
 export function walkDeltaTree(
   content: Content,
   root: Rid,
@@ -63,6 +65,7 @@ export function walkDeltaTree(
   options: WalkOptions = {},
 ): void {
   const { heldBytesMax = DELTA_TREE_HELD_BYTES, deltasOf = (source) => deltasIn(content, source) } = options;
+  const { rootSource } = options;
   const stack: Frame[] = [];
   let heldBytes = 0;
 
@@ -70,12 +73,13 @@ export function walkDeltaTree(
     heldBytes -= frame.content?.length ?? 0;
     frame.content = undefined;
   };
+  const rootContent = () => (rootSource === undefined ? undefined : content.get(rootSource));
   const enter = (node: TreeNode, source: Frame | undefined): void => {
     let bytes: Uint8Array | undefined;
     let error = source?.error;
     try {
       // A frame may have been dropped; it was expanded before, so getting it again works.
-      const from = source && (source.content ?? content.get(source.node.rid));
+      const from = source === undefined ? rootContent() : (source.content ?? content.get(source.node.rid));
       if (error === undefined) {
         bytes = content.cached(node.hash) ?? content.expandStep(node.rid, node.hash, from);
       }
