@@ -2,8 +2,12 @@
 import { command } from "./cli-command.ts";
 import { findRepository } from "./cli-repository.ts";
 import { EXIT } from "./errors.ts";
-import { inlineExecutor } from "./executor.ts";
-import { createVerifyJobs, verifyRepository } from "./repo-verify.ts";
+import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
+import { createVerifyJobs, type VerifyJobs, verifyRepository } from "./repo-verify.ts";
+
+/** Below this, starting threads takes longer than they save. */
+const THREADS_FROM_BYTES = 10_000_000;
+const THREAD_MAX_COUNT = 8;
 
 export const verifyCommand = command({
   description: "checks every artifact against its hash, and the tables that hold them",
@@ -13,11 +17,20 @@ export const verifyCommand = command({
   run: async (_args, { globals, out, clock, random }) => {
     const path = findRepository(globals);
     const progress = out.progress("verifying");
-    const executor = inlineExecutor(createVerifyJobs({ clock, random }));
+    const executor: Executor<VerifyJobs> =
+      Bun.file(path).size < THREADS_FROM_BYTES
+        ? inlineExecutor(createVerifyJobs({ clock, random }))
+        : workerExecutor(
+            new URL("./repo-verify-worker.ts", import.meta.url),
+            Math.min(navigator.hardwareConcurrency, THREAD_MAX_COUNT),
+          );
     const report = await verifyRepository(executor, path, {
       onProgress: ({ artifactCount, artifactTotal, byteCount }) =>
         progress.update({ doneCount: artifactCount, totalCount: artifactTotal, doneBytes: byteCount }),
-    }).finally(() => progress.end());
+    }).finally(() => {
+      progress.end();
+      return executor.close();
+    });
     const { artifactCount, byteCount, phantomCount, waitingCount, problems } = report;
     const problemRows = problems.map(({ code, hash, message }) => ({ code, hash: hash ?? null, message }));
     out.result({ artifactCount, byteCount, phantomCount, waitingCount, problems: problemRows }, () => {
