@@ -258,8 +258,8 @@ export async function rebuildParity(
   return diffDumps(dump(file), dump(copy), ["the file", "its rebuild"]);
 }
 
-/** Without what a rebuild may change. */
-function rebuildable(dump: Dump, parity: Parity): Dump {
+/** Without what a rebuild may change. Settings that only say who rebuilt are not in a dump at all. */
+export function rebuildable(dump: Dump, parity: Parity = "exact"): Dump {
   const kept = [...dump].filter(
     ([table]) => !VOLATILE_TABLES.has(table) && !(parity === "received" && table === "delta"),
   );
