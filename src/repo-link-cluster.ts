@@ -16,6 +16,9 @@ export function linkCluster(ctx: LinkContext, rid: Rid, cluster: Cluster): void 
   const remove = ctx.db.prepare("DELETE FROM unclustered WHERE rid=?");
   for (const hash of cluster.members) {
     const member = ctx.ridOf(hash);
-    if (member !== NO_RID) remove.run(member);
+    if (member === NO_RID) continue;
+    // The peer that made the cluster does not hold it for private; what a phantom is to us is a guess.
+    if (!ctx.isRebuild && ctx.content.isPhantom(member)) ctx.content.publish(member);
+    remove.run(member);
   }
 }

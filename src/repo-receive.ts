@@ -23,6 +23,7 @@
  * public becomes public, if it was private here.
  */
 
+import { EMPTY } from "./bytes.ts";
 import { deltaOutputSize } from "./delta.ts";
 import { applyDelta } from "./delta-decode.ts";
 import { type EdgeSyncError, FormatError, HashMismatchError, LimitError, RepoError } from "./errors.ts";
@@ -123,16 +124,13 @@ export class ReceiveBatch {
     }
     const known = content.ridOf(hash);
     const isStored = known !== undefined && !content.isPhantom(known);
-    if (isStored && (content.isAvailable(known) || !this.isAtHand(incoming))) {
-      this.knownCount++;
-      if (!isPrivate) content.publish(known);
-      return known;
-    }
+    if (isStored && content.isAvailable(known)) return this.keepKnown(known, isPrivate);
     let bytes: Uint8Array | undefined;
     try {
       bytes = this.expand(incoming);
-      if (bytes === undefined) return this.storeWaiting(incoming as IncomingDelta, isPrivate);
-      verify(hash, bytes);
+      if (bytes !== undefined) verify(hash, bytes);
+      else if (isStored) return this.keepKnown(known, isPrivate);
+      else return this.storeWaiting(incoming as IncomingDelta, isPrivate);
     } catch (error) {
       if (!isWrongContent(error) || this.options.onWrong === "throw") throw error;
       this.refused.push({ hash, error });
@@ -175,17 +173,22 @@ export class ReceiveBatch {
     return algorithmOf(hash) === "sha1" && this.repo.config.hashPolicy() === "shun-sha1";
   }
 
-  private isAtHand(incoming: Incoming): boolean {
-    if ("content" in incoming) return true;
-    const source = this.repo.content.ridOf(incoming.source);
-    return source !== undefined && this.repo.content.isAvailable(source);
+  private keepKnown(rid: Rid, isPrivate: boolean): Rid {
+    this.knownCount++;
+    if (!isPrivate) this.repo.content.publish(rid);
+    return rid;
   }
 
-  /** The artifact itself; `undefined` when the source of its delta is not at hand. */
+  /**
+   * The artifact itself; `undefined` when the source of its delta is not at hand and really needed: a delta
+   * between unlike texts may copy nothing.
+   */
   private expand(incoming: Incoming): Uint8Array | undefined {
     if ("content" in incoming) return incoming.content;
     const source = this.repo.content.getByHash(incoming.source);
-    return source && applyDelta(source, incoming.delta, ARTIFACT_MAX_BYTES);
+    return source === undefined
+      ? expandAlone(incoming)
+      : applyDelta(source, incoming.delta, ARTIFACT_MAX_BYTES);
   }
 
   private storeVerified(hash: Hash, bytes: Uint8Array, isPrivate: boolean): Rid {
@@ -263,6 +266,17 @@ export class ReceiveBatch {
       .prepare("INSERT INTO rcvfrom(uid,mtime,nonce,ipaddr) VALUES(?,?,?,?)")
       .run(uid, toJulian(clock.now()), isNew ? nonce : null, ipaddr ?? null).lastInsertRowid;
     return this.row;
+  }
+}
+
+/** What a delta makes of nothing, if that has the right hash. */
+function expandAlone({ hash, delta }: IncomingDelta): Uint8Array | undefined {
+  try {
+    const bytes = applyDelta(EMPTY, delta, ARTIFACT_MAX_BYTES);
+    return hashMatches(bytes, hash) ? bytes : undefined;
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
   }
 }
 
