@@ -12,8 +12,9 @@
  * is told again at the end of each batch that touches attachment or target, by what comes first in a
  * rebuild. Rules of 2.29; 2.21 takes any target that is no ticket and no technote for a wiki page.
  */
-import { encodeText } from "./artifact-escape.ts";
+import { decodeRaw, encodeText } from "./artifact-escape.ts";
 import type { Attachment } from "./artifact-types.ts";
+import { latin1 } from "./bytes.ts";
 import { NameError } from "./errors.ts";
 import type { Config } from "./repo-config.ts";
 import type { Rid } from "./repo-content.ts";
@@ -105,10 +106,8 @@ function findForumPost(ctx: LinkContext, target: string): Rid | undefined {
 
 /** Tells the attachments to `target` on the timeline as a rebuild would. */
 export function tellAttachments(ctx: LinkContext, target: string): void {
-  const rows = ctx.db
-    .prepare("SELECT attachid, src, filename FROM attachment WHERE target=CAST(? AS TEXT)")
-    .values<[Rid, string | null, string]>(textParameter(target));
-  if (rows.length === 0) return;
+  const attachments = attachmentsTo(ctx, target);
+  if (attachments.length === 0) return;
   const places = new RebuildPlaces(ctx.content);
   const meanings = targetTypes(ctx, target).map(({ type, makers }) => ({
     type,
@@ -116,9 +115,8 @@ export function tellAttachments(ctx: LinkContext, target: string): void {
   }));
   // A ticket's or technote's artifact that is linked after the attachment has the last word.
   const retellers = meanings.filter(({ type }) => type === "ticket" || type === "technote");
-  for (const [rid, source, name] of rows) {
+  for (const { rid, ...told } of attachments) {
     const place = places.of(rid);
-    const told = { source: source ?? undefined, name, target };
     const reteller = retellers.find((meaning) => meaning.places.some((other) => other > place));
     const first = meanings.find((meaning) => meaning.places.some((other) => other < place));
     if (reteller !== undefined) setEntry(ctx, rid, reteller.type, told, "later");
@@ -163,12 +161,19 @@ function describe(
 
 /** Tells the attachments of a ticket or technote on the timeline as what they are, now that it is here. */
 export function retellAttachments(ctx: LinkContext, id: string, type: "ticket" | "technote"): void {
-  const rows = ctx.db
-    .prepare("SELECT attachid, src, filename FROM attachment WHERE target=?")
-    .values<[Rid, string | null, string]>(id);
-  for (const [rid, source, name] of rows) {
-    setEntry(ctx, rid, type, { source: source ?? undefined, name, target: id }, "later");
-  }
+  for (const { rid, ...told } of attachmentsTo(ctx, id)) setEntry(ctx, rid, type, told, "later");
+}
+
+function attachmentsTo(ctx: LinkContext, target: string): (Told & { readonly rid: Rid })[] {
+  return ctx.db
+    .prepare("SELECT attachid, src, CAST(filename AS BLOB) FROM attachment WHERE target=CAST(? AS TEXT)")
+    .values<[Rid, string | null, Uint8Array]>(textParameter(target))
+    .map(([rid, source, name]) => ({
+      rid,
+      source: source ?? undefined,
+      name: decodeRaw(latin1(name)),
+      target,
+    }));
 }
 
 /** @param targetCame whether the target was linked before the attachment or after it: the words differ */
