@@ -125,7 +125,7 @@ export class Db {
   /**
    * Opens a database file. Says nothing about whether it is a repository: see `repo.ts`.
    *
-   * @throws RepoError `repo-unreadable`, `not-a-repository`, `repo-locked`
+   * @throws RepoError `repo-unreadable`, `not-sqlite`, `repo-locked`
    */
   static open(path: string, options: DbOptions): Db {
     const { mode, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
@@ -293,7 +293,7 @@ const SQLITE_ERRORS: ReadonlyMap<string, readonly [code: string, message: string
     ],
     ["SQLITE_IOERR", ["repo-io", "could not be read or written", "check the disk"]],
     ["SQLITE_CORRUPT", ["repo-corrupt", "is damaged", "restore it from a peer or a backup"]],
-    ["SQLITE_NOTADB", ["not-a-repository", "is not a Fossil repository", undefined]],
+    ["SQLITE_NOTADB", ["not-sqlite", "is not a Fossil repository (not a SQLite database)", undefined]],
     ["SQLITE_CANTOPEN", ["repo-unreadable", "cannot be opened", "check that it exists and can be read"]],
     ["SQLITE_PERM", ["repo-unreadable", "cannot be opened", "check its permissions"]],
   ]);

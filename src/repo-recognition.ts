@@ -4,9 +4,13 @@
  * know. Each way to fail that has its own error.
  *
  * Sizes say nothing while a journal or a WAL with something in it lies beside the file: then SQLite decides.
+ *
+ * Nothing here opens the file by itself. POSIX drops all locks that a process holds on a file as soon as the
+ * process closes any descriptor of it: a second look at the header of a repository that is open in another
+ * thread would take the locks of that connection away, and the next stock `fossil` to close the file would
+ * believe itself alone and delete the WAL under us, with every commit that follows.
  */
-import { accessSync, closeSync, constants, openSync, readSync, type Stats, statSync } from "node:fs";
-import { readU32BE } from "./bytes.ts";
+import { accessSync, constants, type Stats, statSync } from "node:fs";
 import type { Db } from "./db.ts";
 import { RepoError } from "./errors.ts";
 import {
@@ -23,8 +27,7 @@ const REPOSITORY_MIN_BYTES = 16_834;
 /**
  * What can be said about a file before SQLite sees it.
  *
- * @throws RepoError `repo-missing`, `repo-is-directory`, `repo-unreadable`, `repo-read-only`, `repo-empty`,
- *   `not-sqlite`, `repo-truncated`, `not-a-repository`
+ * @throws RepoError `repo-missing`, `repo-is-directory`, `repo-unreadable`, `repo-read-only`, `repo-empty`
  */
 export function checkFile(path: string, mode: "read" | "write"): void {
   const stats = stat(path);
@@ -41,44 +44,32 @@ export function checkFile(path: string, mode: "read" | "write"): void {
   checkAccess(path, constants.R_OK);
   if (mode === "write") checkAccess(path, constants.W_OK);
   if (stats.size === 0) throw new RepoError("repo-empty", `${path} is empty, not a repository`);
-  checkHeader(path, stats.size);
 }
 
 /**
- * Looks at the database header: magic at 0, page size at 16 (u16, 1 means 65536), page count at 28. The
- * count holds when the counters at 24 and 92 agree and nothing waits in a journal.
+ * Whether the file is as long as its database.
+ *
+ * @throws RepoError `repo-truncated`, `not-a-repository`
  */
-function checkHeader(path: string, size: number): void {
-  const header = readHeader(path);
-  if (Buffer.from(header.subarray(0, 16)).toString("latin1") !== "SQLite format 3\0") {
-    throw new RepoError("not-sqlite", `${path} is not a Fossil repository (not a SQLite database)`);
-  }
+export function checkSize(db: Db): void {
+  const { path } = db;
   if (["-wal", "-journal"].some((suffix) => (stat(path + suffix)?.size ?? 0) > 0)) return;
-  const pageSize = ((header[16]! << 8) | header[17]!) === 1 ? 65_536 : (header[16]! << 8) | header[17]!;
-  const countHolds = readU32BE(header, 24) === readU32BE(header, 92);
-  const expected = countHolds ? readU32BE(header, 28) * pageSize : 0;
-  if (size < expected || size % 512 !== 0) {
-    throw new RepoError("repo-truncated", `${path} is cut short: ${size} bytes of ${expected || "more"}`, {
-      hint: "restore it from a peer or a backup",
-      data: { path, size, expected },
-    });
-  }
+  const size = stat(path)?.size ?? 0;
+  const expected = db.once(
+    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    (statement) => statement.value<number>() ?? 0,
+  );
+  if (size < expected || size % 512 !== 0) throw truncated(path);
   if (size < REPOSITORY_MIN_BYTES) throw notARepository(path, undefined);
 }
 
-function readHeader(path: string): Uint8Array {
-  const header = new Uint8Array(100);
-  try {
-    const fd = openSync(path, "r");
-    try {
-      readSync(fd, header, 0, header.length, 0);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    throw fileError(path, cause);
-  }
-  return header;
+/** SQLite found at once that the file does not hold what its first page says. */
+export function truncated(path: string): RepoError {
+  const size = stat(path)?.size ?? 0;
+  return new RepoError("repo-truncated", `${path} is cut short or damaged: it has ${size} bytes`, {
+    hint: "restore it from a peer or a backup",
+    data: { path, size },
+  });
 }
 
 /**

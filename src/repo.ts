@@ -10,12 +10,12 @@
  */
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Clock } from "./clock.ts";
-import { Db } from "./db.ts";
+import { Db, type DbOptions } from "./db.ts";
 import { RepoError } from "./errors.ts";
 import { type Random, randomHex } from "./random.ts";
 import { Config, HASH_POLICIES } from "./repo-config.ts";
 import { Content } from "./repo-content.ts";
-import { checkFile, checkTables, fileError } from "./repo-recognition.ts";
+import { checkFile, checkSize, checkTables, fileError, truncated } from "./repo-recognition.ts";
 import {
   AUX_SCHEMA_MAX,
   CONTENT_SCHEMA,
@@ -84,8 +84,9 @@ export class Repo {
   static open(path: string, options: OpenOptions): Repo {
     checkFile(path, options.mode);
     const { mode, busyTimeoutMs } = options;
-    const db = Db.open(path, { mode, ...(busyTimeoutMs !== undefined && { busyTimeoutMs }) });
+    const db = openWhole(path, { mode, ...(busyTimeoutMs !== undefined && { busyTimeoutMs }) });
     try {
+      checkSize(db);
       checkTables(db, options.anyDerivedSchema ?? false);
       if (mode === "write") db.once("PRAGMA journal_mode=WAL", (statement) => statement.all());
       return new Repo(db, options, options.cacheBytes);
@@ -171,5 +172,15 @@ function unlinkQuietly(path: string): void {
     unlinkSync(path);
   } catch {
     // It was never made.
+  }
+}
+
+/** @throws RepoError `repo-truncated` where SQLite calls the file corrupt at first sight */
+function openWhole(path: string, options: DbOptions): Db {
+  try {
+    return Db.open(path, options);
+  } catch (error) {
+    if (error instanceof RepoError && error.code === "repo-corrupt") throw truncated(path);
+    throw error;
   }
 }

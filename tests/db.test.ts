@@ -222,7 +222,7 @@ describe("open and close", () => {
 
   test("something else than a database", () => {
     folder.write("x.db", "x".repeat(10_000));
-    expect(codeOf(() => Db.open(path, { mode: "read" }))).toBe("not-a-repository");
+    expect(codeOf(() => Db.open(path, { mode: "read" }))).toBe("not-sqlite");
   });
 
   test.skipIf(process.platform === "win32")(
