@@ -42,7 +42,7 @@ export async function requirePassword(
   env: CliContext["env"],
   prompt: string,
 ): Promise<string> {
-  const password = givenPassword(file, env) ?? (isTerminal(0) ? await ask(prompt) : undefined);
+  const password = givenPassword(file, env) ?? (isTerminal(0) ? await askPassword(prompt) : undefined);
   if (password !== undefined && password !== "") return password;
   throw new UsageError("no-password", "no password was given", {
     hint: `use --password-file FILE or ${PASSWORD_VARIABLE}`,
@@ -53,8 +53,8 @@ const ENTER = /[\r\n]/;
 const BACKSPACE = /[\b\u007f]/;
 const INTERRUPT = "\u0003";
 
-/** Reads one line without showing it. */
-async function ask(prompt: string): Promise<string> {
+/** Reads one line from the terminal without showing it. */
+export async function askPassword(prompt: string): Promise<string> {
   const { stdin, stderr } = process;
   stderr.write(prompt);
   stdin.setRawMode(true);

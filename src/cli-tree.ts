@@ -10,5 +10,6 @@ export const rootCommand = group({
   subCommands: {
     leaf: async () => (await import("./cmd-leaf.ts")).leafCommand,
     repo: async () => (await import("./cmd-repo.ts")).repoCommand,
+    sync: async () => (await import("./cmd-sync.ts")).syncCommand,
   },
 });

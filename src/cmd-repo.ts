@@ -9,6 +9,7 @@ export const repoCommand = group({
   ],
   subCommands: {
     new: async () => (await import("./cmd-repo-new.ts")).newCommand,
+    clone: async () => (await import("./cmd-repo-clone.ts")).cloneCommand,
     info: async () => (await import("./cmd-repo-info.ts")).infoCommand,
     timeline: async () => (await import("./cmd-repo-timeline.ts")).timelineCommand,
     ls: async () => (await import("./cmd-repo-files.ts")).lsCommand,

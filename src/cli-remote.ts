@@ -1,0 +1,126 @@
+/**
+ * From a remote to a wire to it: HTTP for a web address, a server within this process for a repository on
+ * this machine. And how to log in there.
+ *
+ * The login is the one in the address, else `--user`; the password that of `--password-file` or
+ * EDGESYNC_PASSWORD, else the one in the address, else the one remembered, else what is typed on a terminal.
+ * A password from the address or the terminal is remembered with the remote, one from a file or the
+ * environment is not: it will be there next time.
+ *
+ * Proxies: `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in either case, as curl reads them.
+ */
+import { readFileSync } from "node:fs";
+import { option, text } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
+import { askPassword, givenPassword, passwordFileArg } from "./cli-password.ts";
+import { isTerminal } from "./cli-terminal.ts";
+import { UsageError } from "./errors.ts";
+import { release } from "./release.ts";
+import type { HttpRemote, Remote } from "./sync-remote.ts";
+import type { Credentials } from "./sync-request.ts";
+import type { Transport } from "./transport.ts";
+
+export const REMOTE_ARGS = {
+  user: option(
+    { description: "log in as this user, unless the address names one", valueHint: "LOGIN" },
+    text,
+  ),
+  passwordFile: passwordFileArg,
+  ca: option(
+    { description: "trust the certificates in this file (PEM) besides the system's", valueHint: "FILE" },
+    text,
+  ),
+};
+
+export interface RemoteValues {
+  readonly user: string | undefined;
+  readonly passwordFile: string | undefined;
+  readonly ca: string | undefined;
+}
+
+export interface Connection {
+  readonly transport: Transport;
+  readonly login: Credentials | undefined;
+  /** Whether the login's password should be remembered with the remote. */
+  readonly keepsPassword: boolean;
+}
+
+/**
+ * Connects to a remote; nothing is sent yet.
+ *
+ * @param remembered the password remembered with it
+ * @throws UsageError `password-file`, `bad-ca`
+ */
+export async function connect(
+  remote: Remote,
+  values: RemoteValues,
+  context: CliContext,
+  remembered?: string,
+): Promise<Connection> {
+  if (remote.kind === "file") {
+    const { serveLocally } = await import("./cli-local-peer.ts");
+    return { transport: serveLocally(remote.path, context), login: undefined, keepsPassword: false };
+  }
+  const { HttpTransport } = await import("./transport-http.ts");
+  const { clock, env } = context;
+  const ca = values.ca === undefined ? undefined : readCertificates(values.ca);
+  const proxy = proxyFor(new URL(remote.address), env);
+  const transport = new HttpTransport(new URL(remote.address), {
+    clock,
+    userAgent: `edgesync/${release.version}`,
+    ...(ca !== undefined && { ca }),
+    ...(proxy !== undefined && { proxy }),
+  });
+  return { transport, ...(await loginFor(remote, values, context, remembered)) };
+}
+
+async function loginFor(
+  remote: HttpRemote,
+  { user: named, passwordFile }: RemoteValues,
+  { env }: CliContext,
+  remembered: string | undefined,
+): Promise<Pick<Connection, "login" | "keepsPassword">> {
+  const user = remote.user ?? named;
+  const nobody = { login: undefined, keepsPassword: false };
+  if (user === undefined) return nobody;
+  const given = givenPassword(passwordFile, env);
+  if (given !== undefined) return { login: { user, password: given }, keepsPassword: false };
+  const known = remote.password ?? remembered;
+  if (known !== undefined) return { login: { user, password: known }, keepsPassword: true };
+  // A user that only --user names may be meant for what is made here.
+  if (remote.user === undefined || !isTerminal(0)) return nobody;
+  const typed = await askPassword(`password of ${user} at ${remote.address}: `);
+  return typed === "" ? nobody : { login: { user, password: typed }, keepsPassword: true };
+}
+
+function readCertificates(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new UsageError("bad-ca", `the certificates ${file} cannot be read`, { cause });
+  }
+}
+
+/** The proxy that the environment names for `url`. */
+export function proxyFor(url: URL, env: CliContext["env"]): string | undefined {
+  const get = (name: string) => env[name] || env[name.toUpperCase()] || undefined;
+  const proxy = get(`${url.protocol.slice(0, -1)}_proxy`) ?? get("all_proxy");
+  if (proxy === undefined || isExempt(url, get("no_proxy") ?? "")) return undefined;
+  return proxy.includes("://") ? proxy : `http://${proxy}`;
+}
+
+/** @param list hosts and domains parted by commas; a domain stands for all below it, `*` for everything */
+function isExempt({ hostname, host }: URL, list: string): boolean {
+  return list
+    .split(",")
+    .map((entry) =>
+      entry
+        .trim()
+        .toLowerCase()
+        .replace(/^\*?\./, ""),
+    )
+    .some((entry) => {
+      if (entry === "") return false;
+      return entry === "*" || entry === host || entry === hostname || hostname.endsWith(`.${entry}`);
+    });
+}

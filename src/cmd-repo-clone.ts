@@ -1,0 +1,115 @@
+/** `edgesync repo clone`: copies a peer's repository into a new file. */
+import { command, flag, positional } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
+import { columns, formatBytes, type Progress } from "./cli-output.ts";
+import { connect, REMOTE_ARGS } from "./cli-remote.ts";
+import { actingUser } from "./cli-user.ts";
+import { EXIT } from "./errors.ts";
+import { release } from "./release.ts";
+import {
+  type CloneProgress,
+  type CloneSummary,
+  cloneRepository,
+  cloneThreads,
+  closeCloneThreads,
+} from "./sync-clone.ts";
+import { parseRemote } from "./sync-remote.ts";
+
+export const cloneCommand = command({
+  description: "copies a repository from a server, or from a file, into a new file",
+  args: {
+    src: positional({ description: "its address: http(s)://… or the path of a repository", required: true }),
+    file: positional({ description: "the file to make", required: true }),
+    ...REMOTE_ARGS,
+    private: flag({ description: "private branches too" }),
+    verify: flag({ description: "compare every artifact with its hash", default: "true" }),
+  },
+  examples: [
+    { line: "edgesync repo clone https://example.org/project project.fossil", about: "from a server" },
+    { line: "edgesync repo clone ../project.fossil copy.fossil", about: "from a file" },
+    {
+      line: "edgesync repo clone https://ann@example.org/project p.fossil --password-file pw",
+      about: "logged in",
+    },
+  ],
+  run: async (args, context) => {
+    const { random, out, env } = context;
+    const remote = parseRemote(args.src);
+    const { transport, login, keepsPassword } = await connect(remote, args, context);
+    const user = actingUser(args.user ?? (remote.kind === "http" ? remote.user : undefined), env);
+    const threads = cloneThreads();
+    const progress = out.progress("cloning");
+    try {
+      const summary = await cloneRepository(
+        transport,
+        {
+          target: args.file,
+          source: remote.url,
+          ...(login !== undefined && { login }),
+          keepsPassword,
+          private: args.private,
+          verify: args.verify,
+          user,
+          version: `edgesync ${release.version}`,
+          random,
+          onProgress: (state) => show(progress, state),
+        },
+        threads,
+      );
+      progress.end();
+      tell(args.file, summary, transport.peer, context);
+      return summary.refused.length === 0 ? EXIT.done : EXIT.failed;
+    } finally {
+      progress.end();
+      await transport.close();
+      await closeCloneThreads(threads);
+    }
+  },
+});
+
+function show(progress: Progress, state: CloneProgress): void {
+  if (state.phase === "receiving") {
+    progress.update({ doneCount: state.artifactsStored, doneBytes: state.bytesReceived });
+  } else {
+    progress.update({
+      doneCount: state.artifactsLinked + state.artifactsChecked,
+      totalCount: state.linkTotal + state.checkTotal,
+    });
+  }
+}
+
+function tell(repository: string, summary: CloneSummary, peer: string, { out }: CliContext): void {
+  const { projectCode, serverCode, user, password, artifactCount, phantomCount, isResumed } = summary;
+  const { rounds, bytesSent, bytesReceived, messages } = summary;
+  for (const message of messages) out.note(`${peer} says: ${message}`);
+  const refused = summary.refused.map(({ hash, error }) => ({ hash, problem: error.message }));
+  out.result(
+    {
+      repository,
+      projectCode,
+      serverCode,
+      user,
+      password,
+      artifactCount,
+      phantomCount,
+      rounds,
+      bytesSent,
+      bytesReceived,
+      isResumed,
+      refused,
+    },
+    () =>
+      columns([
+        ["repository", repository],
+        ["project-code", projectCode],
+        ...(user === undefined ? [] : [["administrator", administrator(user, password)]]),
+        ["artifacts", `${artifactCount}${phantomCount === 0 ? "" : `, ${phantomCount} missing`}`],
+        ["received", `${formatBytes(bytesReceived)} in ${rounds} rounds`],
+        ...refused.map(({ hash, problem }) => ["refused", `${hash} from ${peer}: ${problem}`]),
+      ]),
+  );
+}
+
+function administrator(user: string, password: string | undefined): string {
+  return password === undefined ? user : `${user} (password ${password})`;
+}

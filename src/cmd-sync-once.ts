@@ -1,0 +1,120 @@
+/** `edgesync sync pull|push|sync`: one exchange with a peer, without a daemon. */
+import { type Args, command, type Example, flag, positional, type Values } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
+import { columns, formatBytes } from "./cli-output.ts";
+import { connect, REMOTE_ARGS } from "./cli-remote.ts";
+import { withRepository } from "./cli-repository.ts";
+import { EXIT, type ExitCode, UsageError } from "./errors.ts";
+import type { Repo } from "./repo.ts";
+import { rememberRemote } from "./repo-remote.ts";
+import { SyncClient } from "./sync-client.ts";
+import { findRemote } from "./sync-remote.ts";
+import { runSync, type SyncProgress } from "./sync-session.ts";
+
+type Direction = "pull" | "push" | "sync";
+
+const SYNC_ARGS = {
+  remote: positional({ description: "an address or the name of a remote; else the remembered one" }),
+  ...REMOTE_ARGS,
+  private: flag({ description: "private branches too" }),
+  verily: flag({ description: "compare complete catalogs, should something be missing all the same" }),
+  once: flag({ description: "do not remember the address" }),
+} satisfies Args;
+
+export const pullCommand = syncing("pull", "fetches what a peer has and this repository lacks", [
+  { line: "edgesync sync pull", about: "from the remembered remote" },
+  { line: "edgesync sync pull https://example.org/project --once", about: "without remembering it" },
+]);
+
+export const pushCommand = syncing("push", "sends what this repository has and a peer lacks", [
+  { line: "edgesync sync push https://ann@example.org/project", about: "asks for ann's password" },
+]);
+
+export const bothCommand = syncing("sync", "fetches and sends", [
+  { line: "edgesync sync sync", about: "with the remembered remote" },
+  { line: "edgesync sync sync ../backup.fossil --private", about: "with another file, private branches too" },
+]);
+
+function syncing(direction: Direction, description: string, examples: readonly [Example, ...Example[]]) {
+  return command({
+    description,
+    args: SYNC_ARGS,
+    examples,
+    run: (args, context) =>
+      withRepository(context, "write", ({ repo }) => exchange(direction, repo, args, context)),
+  });
+}
+
+async function exchange(
+  direction: Direction,
+  repo: Repo,
+  args: Values<typeof SYNC_ARGS>,
+  context: CliContext,
+): Promise<ExitCode> {
+  const { out, random } = context;
+  const goals = {
+    pull: direction !== "push",
+    push: direction !== "pull" && mayPush(repo, direction),
+    private: args.private,
+    verily: args.verily,
+  };
+  const found = findRemote(repo, args.remote);
+  const { remote } = found;
+  const { transport, login, keepsPassword } = await connect(remote, args, context, found.password);
+  const { peer, carriesCookie } = transport;
+  const client = new SyncClient(repo, goals, {
+    peer,
+    carriesCookie,
+    ...(login !== undefined && { login }),
+  });
+  const progress = out.progress(direction);
+  try {
+    const totals = await runSync(client, transport, {
+      onProgress: ({ artifactsReceived, artifactsSent, wanted, bytesSent, bytesReceived }) => {
+        const doneCount = artifactsReceived + artifactsSent;
+        progress.update({ doneCount, totalCount: doneCount + wanted, doneBytes: bytesSent + bytesReceived });
+      },
+    });
+    progress.end();
+    const password = keepsPassword ? login?.password : undefined;
+    if (!args.once) rememberRemote(repo, { url: remote.url, password }, random);
+    tell(remote.url, totals, client, context);
+    return client.refused.length === 0 ? EXIT.done : EXIT.failed;
+  } finally {
+    progress.end();
+    await transport.close();
+  }
+}
+
+/** @throws UsageError `dont-push` */
+function mayPush(repo: Repo, direction: Direction): boolean {
+  if (!repo.config.isOn("dont-push", false)) return true;
+  if (direction === "sync") return false;
+  throw new UsageError("dont-push", "this repository's setting dont-push is on", {
+    hint: "turn it off: edgesync repo config set dont-push 0",
+  });
+}
+
+function tell(remote: string, totals: SyncProgress, client: SyncClient, { out }: CliContext): void {
+  const { rounds, artifactsSent, artifactsReceived, bytesSent, bytesReceived, wanted } = totals;
+  const { messages, skewMs } = client;
+  for (const message of messages) out.note(`${remote} says: ${message}`);
+  if (Math.abs(skewMs) > SKEW_TOLD_MS) {
+    const seconds = Math.round(Math.abs(skewMs) / 1000);
+    out.note(`the clock of ${remote} is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} this one`);
+  }
+  const refused = client.refused.map(({ hash, error }) => ({ hash, problem: error.message }));
+  const result = { remote, rounds, artifactsSent, artifactsReceived, bytesSent, bytesReceived, wanted };
+  out.result({ ...result, refused, messages, skewMs }, () =>
+    columns([
+      ["remote", remote],
+      ["sent", `${artifactsSent} artifacts, ${formatBytes(bytesSent)}`],
+      ["received", `${artifactsReceived} artifacts, ${formatBytes(bytesReceived)}, in ${rounds} rounds`],
+      ...(wanted === 0 ? [] : [["missing", `${wanted} artifacts`]]),
+      ...refused.map(({ hash, problem }) => ["refused", `${hash} from ${remote}: ${problem}`]),
+    ]),
+  );
+}
+
+/** Smaller differences between clocks are not worth a word. As stock. */
+const SKEW_TOLD_MS = 10_000;

@@ -1,0 +1,149 @@
+/**
+ * Addresses of peers, as users write them and as a repository remembers them.
+ *
+ *     http[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH]    a Fossil or EdgeSync server
+ *     [file://]PATH                                     a repository on this machine
+ *     NAME                                              a remote of the repository (`fossil remote add`)
+ *
+ * USER, PASSWORD and PATH are percent-encoded; as in stock, `+` in them is a space.
+ *
+ * The canonical form is stock's (Fossil `src/url.c`): the login and no password, the host in lower case, no
+ * default port, no query, letters, digits and `.$~-_` as they are, in paths `/` and `:` too, a space as `+`,
+ * anything else as `%XX`; a file as `file://` and its absolute path. It is what is remembered, and what is
+ * compared to tell whether two addresses are the same.
+ */
+import { resolve } from "node:path";
+import { text, utf8 } from "./bytes.ts";
+import { UsageError } from "./errors.ts";
+import type { Repo } from "./repo.ts";
+import { defaultRemote, namedRemote, type RememberedRemote } from "./repo-remote.ts";
+
+interface AnyRemote {
+  /** Canonical form. */
+  readonly url: string;
+}
+
+/** A server on the web. */
+export interface HttpRemote extends AnyRemote {
+  readonly kind: "http";
+  /** Where to send requests: without the login. */
+  readonly address: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+}
+
+/** A repository on this machine. */
+export interface FileRemote extends AnyRemote {
+  readonly kind: "file";
+  readonly path: string;
+}
+
+export type Remote = HttpRemote | FileRemote;
+
+const WEB = /^(https?):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]]+)(?::(\d*))?(\/[^?#]*)?(?:[?#].*)?$/i;
+const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
+
+/**
+ * Reads an address.
+ *
+ * @param folder what a relative path is relative to
+ * @throws UsageError `bad-remote`
+ */
+export function parseRemote(written: string, folder = "."): Remote {
+  if (/^https?:/i.test(written)) return parseWeb(written);
+  if (/^file:/i.test(written)) return fileRemote(decode(written.replace(/^file:(?:\/\/)?/i, "")), folder);
+  const scheme = SCHEME.exec(written)?.[1];
+  // One letter is a drive of Windows.
+  if (scheme !== undefined && written.startsWith(`${scheme}://`)) {
+    throw new UsageError("bad-remote", `addresses that start with ${scheme}:// are not supported`, {
+      hint: "use http://, https:// or the path of a repository",
+    });
+  }
+  if (written === "") throw new UsageError("bad-remote", "the address of the remote is empty");
+  return fileRemote(written, folder);
+}
+
+/** What to sync with: an address or a remembered name; the default remote when nothing is given. */
+export interface FoundRemote {
+  readonly remote: Remote;
+  /** As remembered with it. */
+  readonly password: string | undefined;
+}
+
+/** @throws UsageError `no-remote` when there is no default, `bad-remote` */
+export function findRemote(repo: Repo, given: string | undefined, folder = "."): FoundRemote {
+  const known = given === undefined ? defaultRemote(repo) : namedRemote(repo, given);
+  if (known !== undefined) return remembered(known, folder);
+  if (given === undefined) {
+    throw new UsageError("no-remote", `${repo.path} remembers no remote to sync with`, {
+      hint: "name one: edgesync sync sync URL",
+    });
+  }
+  const remote = parseRemote(given, folder);
+  const fallback = defaultRemote(repo);
+  return { remote, password: fallback?.url === remote.url ? fallback.password : undefined };
+}
+
+function remembered({ url, password }: RememberedRemote, folder: string): FoundRemote {
+  return { remote: parseRemote(url, folder), password };
+}
+
+function parseWeb(written: string): HttpRemote {
+  const match = WEB.exec(written);
+  const port = match?.[4] ?? "";
+  if (match === null || Number(port) > 65_535) {
+    throw new UsageError("bad-remote", `${withoutPassword(written)} is not a web address`, {
+      hint: "expected http[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH]",
+    });
+  }
+  const scheme = match[1]!.toLowerCase();
+  const [user, password] = credentials(match[2]);
+  const host = `${match[3]!.toLowerCase()}${port === "" || port === DEFAULT_PORTS[scheme] ? "" : `:${Number(port)}`}`;
+  const path = encode(decode(match[5] ?? ""), PATH_UNSAFE);
+  const login = user === undefined ? "" : `${encode(user, NAME_UNSAFE)}@`;
+  const address = `${scheme}://${host}${path}`;
+  return { kind: "http", url: `${scheme}://${login}${host}${path}`, address, user, password };
+}
+
+function credentials(part: string | undefined): [user: string | undefined, password: string | undefined] {
+  if (part === undefined || part === "") return [undefined, undefined];
+  const colon = part.indexOf(":");
+  if (colon < 0) return [decode(part), undefined];
+  return [decode(part.slice(0, colon)), decode(part.slice(colon + 1))];
+}
+
+function fileRemote(path: string, folder: string): FileRemote {
+  const absolute = resolve(folder, path);
+  return { kind: "file", url: `file://${encode(absolute, PATH_UNSAFE)}`, path: absolute };
+}
+
+/** Hides what stands between the first colon of the login and the `@`. */
+function withoutPassword(written: string): string {
+  return written.replace(/(\/\/[^/:@]*):[^/@]*@/, "$1@");
+}
+
+const NAME_UNSAFE = /[^A-Za-z0-9.$~_-]/;
+const PATH_UNSAFE = /[^A-Za-z0-9.$~_/:-]/;
+
+function encode(value: string, unsafe: RegExp): string {
+  let encoded = "";
+  for (const byte of utf8(value)) {
+    const char = String.fromCharCode(byte);
+    if (!unsafe.test(char)) encoded += char;
+    else if (char === " ") encoded += "+";
+    else encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return encoded;
+}
+
+/** A `%` that is not followed by two hex digits stands for itself. */
+function decode(value: string): string {
+  const bytes: number[] = [];
+  for (const part of value.split(/(%[0-9a-f]{2}|\+)/i)) {
+    if (part === "+") bytes.push(0x20);
+    else if (/^%[0-9a-f]{2}$/i.test(part)) bytes.push(Number.parseInt(part.slice(1), 16));
+    else bytes.push(...utf8(part));
+  }
+  return text(Uint8Array.from(bytes));
+}
