@@ -10,9 +10,9 @@ import { deltaOutputSize } from "./delta.ts";
 import { type ErrorRecord, errorToRecord, FormatError, LimitError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { ARTIFACT_MAX_BYTES } from "./limits.ts";
+import { ConfigExchange } from "./repo-config-exchange.ts";
 import { NO_RID, type Rid, type StoredContent } from "./repo-content.ts";
 import type { CloneFile } from "./sync-clone-file.ts";
-import type { ConfigurationAreas } from "./sync-server-stores.ts";
 import type { CfileCard, FileCard } from "./xfer-card.ts";
 import { CardReader } from "./xfer-parse.ts";
 import { packBlob } from "./zlib.ts";
@@ -26,7 +26,6 @@ export interface RefusedArtifact {
 export interface StoreSink {
   /** Told of each artifact stored. */
   stored(rid: Rid, source: Rid | undefined, size: number): void;
-  readonly configuration?: ConfigurationAreas;
 }
 
 export interface StoredPage {
@@ -54,17 +53,18 @@ export function storePage(
   sink: StoreSink,
 ): StoredPage {
   const page = new PageStore(file, file.rcvid(peer), sink);
+  // What depends on its rows is made when all is linked.
+  const configuration = new ConfigExchange(file.repo);
   const reader = new CardReader(message, "server");
   let nextIsPrivate = false;
   for (let card = reader.next(); card !== undefined; card = reader.next()) {
     if (card.type === "private") nextIsPrivate = true;
-    if (card.type === "config") sink.configuration?.receive(card, { isAdmin: true, seesAddresses: true });
+    if (card.type === "config") configuration.receive(card);
     if (card.type !== "cfile" && card.type !== "file") continue;
     // Private content that nobody asked for is not taken (fossil-facts G25).
     if (!nextIsPrivate || takesPrivate) page.take(card, nextIsPrivate);
     nextIsPrivate = false;
   }
-  sink.configuration?.finish();
   return page.result;
 }
 

@@ -3,13 +3,16 @@
  * administrator are taken. Users and subscribers are for administrators only, concealed addresses for who
  * may see them. Shun lists travel this way too. Rules: fossil-facts C, D.
  */
+import { type ConfigurationRights, findArea, partsOf } from "./repo-config-areas.ts";
 import type { ServerExchange } from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import type { ConfigCard, ReqconfigCard } from "./xfer-card.ts";
 
-export function handleReqconfig(x: ServerExchange, { area }: ReqconfigCard): void {
-  if (x.configuration === undefined || !x.allows("reqconfig") || !area.startsWith("/")) return;
-  for (const { table, content } of x.configuration.rows(area, rightsOf(x))) {
+export function handleReqconfig(x: ServerExchange, { area: name }: ReqconfigCard): void {
+  if (!x.allows("reqconfig") || !name.startsWith("/")) return;
+  const area = findArea(name.slice(1));
+  if (area === undefined) return;
+  for (const { table, content } of x.configuration.rows(partsOf(area, rightsOf(x)))) {
     x.out.card({ type: "config", table, size: content.length, content });
   }
 }
@@ -19,12 +22,10 @@ export function handleConfig(x: ServerExchange, { table, content }: ConfigCard):
     x.fail(TEXTS.noConfig);
     return;
   }
-  if (x.configuration === undefined) return;
   x.forWriting();
-  x.configuration.receive({ table, content }, rightsOf(x));
-  x.hasReceivedConfiguration = true;
+  x.configuration.receive({ table, content }, { rights: rightsOf(x) });
 }
 
-function rightsOf(x: ServerExchange) {
+function rightsOf(x: ServerExchange): ConfigurationRights {
   return { isAdmin: x.capabilities.has("a"), seesAddresses: x.capabilities.has("e") };
 }

@@ -11,10 +11,11 @@ import { algorithmOf, type Hash } from "./hash.ts";
 import { DOWNLOAD_BUDGET_BYTES, DOWNLOAD_BUDGET_MS } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import { Capabilities } from "./repo-capability.ts";
+import { ConfigExchange } from "./repo-config-exchange.ts";
 import type { Content, Rid } from "./repo-content.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
+import { Unversioned } from "./repo-unversioned.ts";
 import { isAllowed } from "./sync-server-rights.ts";
-import type { ConfigurationAreas, ServerStores, UnversionedFiles } from "./sync-server-stores.ts";
 import { type PeerVersion, UNKNOWN_VERSION } from "./sync-version.ts";
 import type { CardType } from "./xfer-card.ts";
 import { MessageWriter } from "./xfer-format.ts";
@@ -48,8 +49,8 @@ const STRANGER = "anonymous";
 export class ServerExchange {
   readonly out = new MessageWriter();
   readonly content: Content;
-  readonly unversioned: UnversionedFiles | undefined;
-  readonly configuration: ConfigurationAreas | undefined;
+  readonly unversioned: Unversioned;
+  readonly configuration: ConfigExchange;
 
   capabilities: Capabilities;
   /** Login as verified. */
@@ -68,7 +69,6 @@ export class ServerExchange {
   wantsCatalog = false;
   nextIsPrivate = false;
   isCatalogOfFilesSent = false;
-  hasReceivedConfiguration = false;
 
   /** Nothing after the card in hand is looked at. */
   isStopped = false;
@@ -92,11 +92,10 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
-    stores: ServerStores,
   ) {
     this.content = repo.content;
-    this.unversioned = stores.unversioned?.(repo);
-    this.configuration = stores.configuration?.(repo);
+    this.unversioned = new Unversioned(repo);
+    this.configuration = new ConfigExchange(repo);
     this.capabilities = withCloneAsRead(Capabilities.of(repo.users, STRANGER));
     const { config, clock } = repo;
     this.budgetBytes = config.integer("max-download", DOWNLOAD_BUDGET_BYTES);
@@ -157,7 +156,7 @@ export class ServerExchange {
   /** Completes what was received, if anything was. */
   finishReceiving(): void {
     this.batch?.finish();
-    if (this.hasReceivedConfiguration) this.configuration?.finish();
+    this.configuration.finish();
   }
 }
 

@@ -18,11 +18,11 @@ import type { Clock } from "./clock.ts";
 import { EdgeSyncError, FormatError, HashMismatchError, LimitError, RepoError } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
 import type { Repo } from "./repo.ts";
+import { Capabilities } from "./repo-capability.ts";
 import { loginFromCookie } from "./sync-login.ts";
 import { announce } from "./sync-server-announce.ts";
 import { handleCard } from "./sync-server-cards.ts";
 import { ExchangeRefused, ServerExchange, WriteNeeded } from "./sync-server-exchange.ts";
-import type { ServerStores } from "./sync-server-stores.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import { MessageWriter } from "./xfer-format.ts";
 import { decodeMessage, encodeMessage, framingOf, type MessageLimits } from "./xfer-message.ts";
@@ -49,6 +49,8 @@ export interface Caller {
   readonly address: string;
   /** The `Cookie` header, where there is one: newer clients log in through it. */
   readonly cookie: string | undefined;
+  /** The caller has the file itself, and so every right to it. */
+  readonly isOwner?: boolean;
 }
 
 export interface ServeRequest extends Caller {
@@ -58,7 +60,6 @@ export interface ServeRequest extends Caller {
 
 export interface ServeOptions {
   readonly limits?: MessageLimits;
-  readonly stores?: ServerStores;
 }
 
 export interface ServeReply {
@@ -77,7 +78,7 @@ export interface ServeReply {
  */
 export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
-  const reply = serveMessage(repo, message, request, options.stores);
+  const reply = serveMessage(repo, message, request);
   const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
   return { contentType, body, facts: reply.facts };
 }
@@ -90,13 +91,9 @@ export interface MessageReply {
 }
 
 /** Answers one message. @throws as `serveExchange` */
-export function serveMessage(
-  repo: Repo,
-  message: Uint8Array,
-  caller: Caller,
-  stores: ServerStores = {},
-): MessageReply {
-  const x = new ServerExchange(repo, caller.address, stores);
+export function serveMessage(repo: Repo, message: Uint8Array, caller: Caller): MessageReply {
+  const x = new ServerExchange(repo, caller.address);
+  if (caller.isOwner === true) x.capabilities = Capabilities.from("sxy");
   const run = () => answer(x, message, caller.cookie);
   try {
     if (repo.db.mode === "read") repo.db.snapshot(run);
@@ -184,6 +181,7 @@ function errorText(error: unknown): string {
 const REPO_TEXTS: Readonly<Record<string, string>> = {
   "repo-locked": "the repository is locked by another process; try again later",
   "repo-schema-outdated": TEXTS.schemaOutdated,
+  "ticket-schema": "the setting ticket-table cannot be used; nothing was stored",
   "disk-full": "the server's disk is full; nothing was stored",
   "repo-read-only": "the repository cannot be written on the server; nothing was stored",
 };
