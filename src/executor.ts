@@ -2,7 +2,7 @@
  * Threads as a dependency. An `Executor` runs named jobs; where they run is its own business: in
  * long-lived worker threads in production, inline (same thread, same order) in tests and in the
  * simulator. Jobs are functions of one structured-cloneable argument; a worker may hold state between
- * jobs (an open database), which is why an executor can be asked to run one job on every worker.
+ * jobs (an open database), which is why an executor can be asked to run one job on every worker there is.
  */
 import { type ErrorRecord, errorToRecord, reviveError } from "./errors.ts";
 
@@ -19,7 +19,7 @@ export interface Executor<J extends Jobs> {
     input: Input<J, K>,
     transfer?: readonly ArrayBuffer[],
   ): Promise<Output<J, K>>;
-  /** Runs one job on every worker, for instance to open or close a database there. */
+  /** Runs one job on every worker that has started, for instance to close what it holds open. */
   runOnAll<K extends keyof J & string>(job: K, input: Input<J, K>): Promise<Output<J, K>[]>;
   /** Jobs accepted and not yet finished. */
   readonly pendingCount: number;
@@ -68,62 +68,85 @@ export function inlineExecutor<J extends Jobs>(jobs: J): Executor<J> {
   };
 }
 
-interface Lane {
-  readonly worker: Worker;
-  readonly waiting: Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>;
+type Waiter = { resolve(value: unknown): void; reject(error: unknown): void };
+
+/** One worker and the jobs it has. The thread starts with its first job. */
+class Lane {
+  readonly waiting = new Map<number, Waiter>();
+  private worker: Worker | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly onSettled: () => void,
+  ) {}
+
+  get isStarted(): boolean {
+    return this.worker !== undefined;
+  }
+
+  send(request: Request, transfer: readonly ArrayBuffer[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(request.id, { resolve, reject });
+      try {
+        this.worker ??= this.start();
+        this.worker.postMessage(request, [...transfer]);
+      } catch (error) {
+        this.waiting.delete(request.id);
+        reject(error);
+      }
+    });
+  }
+
+  stop(): void {
+    this.worker?.terminate();
+    this.worker = undefined;
+  }
+
+  private start(): Worker {
+    const worker = new Worker(this.url);
+    worker.onmessage = (event: MessageEvent<Reply>) => {
+      const reply = event.data;
+      const waiter = this.waiting.get(reply.id);
+      this.waiting.delete(reply.id);
+      if ("error" in reply) waiter?.reject(reviveError(reply.error));
+      else waiter?.resolve(reply.value);
+      this.onSettled();
+    };
+    // The thread is gone: its jobs fail, and the next job starts another.
+    worker.onerror = (event) => {
+      event.preventDefault?.();
+      this.stop();
+      const lost = [...this.waiting.values()];
+      this.waiting.clear();
+      for (const waiter of lost) waiter.reject(new Error(`worker died: ${event.message}`));
+      this.onSettled();
+    };
+    return worker;
+  }
 }
 
 /**
- * Runs jobs in `threadCount` workers started from `url`, a module that calls `serveJobs`. The workers
- * stay alive until `close`. A worker that dies fails the jobs it had and is replaced.
+ * Runs jobs in up to `threadCount` workers started from `url`, a module that calls `serveJobs`. A worker
+ * starts when there is no idle one for a job, and stays alive until `close`. A worker that dies fails the
+ * jobs it had and is replaced.
  */
 export function workerExecutor<J extends Jobs>(url: string | URL, threadCount: number): Executor<J> {
+  const href = typeof url === "string" ? url : url.href;
   let nextId = 1;
   let closing = false;
   let onIdle: (() => void) | undefined;
   const pendingCount = () => lanes.reduce((sum, lane) => sum + lane.waiting.size, 0);
-
-  const start = (): Lane => {
-    const worker = new Worker(typeof url === "string" ? url : url.href);
-    const lane: Lane = { worker, waiting: new Map() };
-    worker.onmessage = (event: MessageEvent<Reply>) => {
-      const reply = event.data;
-      const waiter = lane.waiting.get(reply.id);
-      lane.waiting.delete(reply.id);
-      if ("error" in reply) waiter?.reject(reviveError(reply.error));
-      else waiter?.resolve(reply.value);
-      if (pendingCount() === 0) onIdle?.();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault?.();
-      const index = lanes.indexOf(lane);
-      if (index >= 0 && !closing) lanes[index] = start();
-      for (const waiter of lane.waiting.values()) waiter.reject(new Error(`worker died: ${event.message}`));
-      lane.waiting.clear();
-      worker.terminate();
-      if (pendingCount() === 0) onIdle?.();
-    };
-    return lane;
+  const onSettled = () => {
+    if (pendingCount() === 0) onIdle?.();
   };
-  const lanes: Lane[] = [];
-  for (let i = 0; i < threadCount; i++) lanes.push(start());
+  const lanes = Array.from({ length: threadCount }, () => new Lane(href, onSettled));
 
-  const send = (
-    lane: Lane,
-    job: string,
-    input: unknown,
-    transfer: readonly ArrayBuffer[],
-  ): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      const request: Request = { id: nextId++, job, input };
-      lane.waiting.set(request.id, { resolve, reject });
-      try {
-        lane.worker.postMessage(request, [...transfer]);
-      } catch (error) {
-        lane.waiting.delete(request.id);
-        reject(error);
-      }
-    });
+  const send = (lane: Lane, job: string, input: unknown, transfer: readonly ArrayBuffer[] = []) =>
+    lane.send({ id: nextId++, job, input }, transfer);
+  const pick = (): Lane =>
+    lanes.find((lane) => lane.isStarted && lane.waiting.size === 0) ??
+    lanes.find((lane) => !lane.isStarted) ??
+    lanes.reduce((least, other) => (other.waiting.size < least.waiting.size ? other : least));
   const refuseIfClosing = () => {
     if (closing) throw new Error("executor is closed");
   };
@@ -131,12 +154,12 @@ export function workerExecutor<J extends Jobs>(url: string | URL, threadCount: n
   return {
     async run(job, input, transfer = []) {
       refuseIfClosing();
-      const lane = lanes.reduce((least, other) => (other.waiting.size < least.waiting.size ? other : least));
-      return (await send(lane, job, input, transfer)) as never;
+      return (await send(pick(), job, input, transfer)) as never;
     },
     async runOnAll(job, input) {
       refuseIfClosing();
-      return (await Promise.all(lanes.map((lane) => send(lane, job, input, [])))) as never;
+      const started = lanes.filter((lane) => lane.isStarted);
+      return (await Promise.all(started.map((lane) => send(lane, job, input)))) as never;
     },
     get pendingCount() {
       return pendingCount();
@@ -148,7 +171,7 @@ export function workerExecutor<J extends Jobs>(url: string | URL, threadCount: n
           onIdle = resolve;
         });
       }
-      for (const lane of lanes) lane.worker.terminate();
+      for (const lane of lanes) lane.stop();
     },
   };
 }

@@ -72,6 +72,12 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     await repositories.close();
     throw error;
   }
+  // The first reader starts while nobody waits for it yet. What is wrong with a repository shows when asked.
+  if ("file" in source)
+    repositories
+      .at("/")
+      .describe()
+      .catch(() => {});
   return {
     httpUrl: http?.url,
     telemetry,

@@ -52,10 +52,13 @@ describe.each([
 });
 
 describe("workers", () => {
-  test("each keeps its own state, and runOnAll reaches every one", async () => {
+  test("each keeps its own state, and runOnAll reaches every one that has started", async () => {
     const executor = using(workerExecutor<TestJobs>(url, 2));
-    expect(await executor.runOnAll("count", undefined)).toEqual([1, 1]);
-    expect(await executor.runOnAll("count", undefined)).toEqual([2, 2]);
+    expect(await executor.runOnAll("count", undefined)).toEqual([]);
+    await executor.run("later", "x");
+    expect(await executor.runOnAll("count", undefined)).toEqual([1]);
+    await Promise.all([executor.run("later", "x"), executor.run("later", "y")]);
+    expect(await executor.runOnAll("count", undefined)).toEqual([2, 1]);
   });
 
   test("what is transferred has moved", async () => {
