@@ -31,6 +31,7 @@ import { walkDeltaTree } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
+import { purgeShunned } from "./repo-shun.ts";
 import { StockTrees } from "./repo-stock-trees.ts";
 import { findTagId, TAG } from "./repo-tag-name.ts";
 import { createTicketTables } from "./repo-ticket-schema.ts";
@@ -66,7 +67,7 @@ export interface RebuildReport {
 export function rebuildRepository(repo: Repo, options: RebuildOptions): RebuildReport {
   return repo.db.write(() => {
     resetTables(repo);
-    removeShunned(repo);
+    purgeShunned(repo);
     markUnclustered(repo);
     const context = beginLinkBatch(repo, true);
     const report = linkAll(context, options.onProgress);
@@ -105,24 +106,6 @@ function resetTables(repo: Repo): void {
   config.unset("remote-maxid");
   const now = Math.floor(clock.now() / 1000);
   db.prepare("UPDATE user SET mtime=? WHERE mtime IS NULL").run(now);
-}
-
-function removeShunned({ db, content }: Repo): void {
-  const shunned = db.prepare("SELECT rid FROM blob JOIN shun USING(uuid)").values<[Rid]>();
-  const isShunned = new Set(shunned.map(([rid]) => rid));
-  for (const rid of isShunned) {
-    for (const dependent of content.dependentsOf(rid))
-      if (!isShunned.has(dependent)) content.undelta(dependent);
-  }
-  for (const rid of isShunned) {
-    for (const sql of [
-      "DELETE FROM delta WHERE rid=?",
-      "DELETE FROM blob WHERE rid=?",
-      "DELETE FROM private WHERE rid=?",
-    ]) {
-      db.prepare(sql).run(rid);
-    }
-  }
 }
 
 function markUnclustered({ db }: Repo): void {
