@@ -95,6 +95,8 @@ export class ReceiveBatch {
   private readonly repo: Repo;
   private readonly options: ReceiveOptions;
   private readonly stored = new Set<Rid>();
+  /** Of `stored`, those whose delta has no source yet. */
+  private readonly waiting = new Set<Rid>();
   private readonly refused: Refusal[] = [];
   private row: number | undefined;
   private knownCount = 0;
@@ -161,11 +163,8 @@ export class ReceiveBatch {
   /** Does what was deferred to the end of the batch. */
   finish(): ReceiveSummary {
     endLinkBatch(this.context);
-    const { content } = this.repo;
-    const stored = [...this.stored];
-    const waitingCount = stored.filter((rid) => !content.isAvailable(rid)).length;
-    const { knownCount, linkedCount, refused } = this;
-    return { stored, knownCount, waitingCount, linkedCount, refused };
+    const { stored, waiting, knownCount, linkedCount, refused } = this;
+    return { stored: [...stored], knownCount, waitingCount: waiting.size, linkedCount, refused };
   }
 
   private isUnwelcome(hash: Hash): boolean {
@@ -196,6 +195,7 @@ export class ReceiveBatch {
     const wasPhantom = content.ridOf(hash) !== undefined;
     const rid = content.insert(hash, bytes, { rcvid: this.rcvid, isPrivate });
     this.stored.add(rid);
+    this.waiting.delete(rid);
     this.link(rid, bytes);
     if (wasPhantom) this.releaseWaiting(rid);
     return rid;
@@ -213,6 +213,7 @@ export class ReceiveBatch {
     const options = { rcvid: this.rcvid, isPrivate };
     const rid = content.insertDelta(hash, delta, sourceRid, size, options);
     this.stored.add(rid);
+    this.waiting.add(rid);
     return rid;
   }
 
@@ -224,6 +225,7 @@ export class ReceiveBatch {
       for (const dependent of content.dependentsOf(rid)) {
         const bytes = this.expandWaiting(dependent);
         if (bytes === undefined) continue;
+        this.waiting.delete(dependent);
         this.link(dependent, bytes);
         available.push(dependent);
       }
@@ -246,6 +248,7 @@ export class ReceiveBatch {
       if (!isWrongContent(error) || (isOurs && this.options.onWrong === "throw")) throw error;
       content.revertToPhantom(rid);
       this.stored.delete(rid);
+      this.waiting.delete(rid);
       this.refused.push({ hash, error });
       return undefined;
     }

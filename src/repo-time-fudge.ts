@@ -9,9 +9,10 @@
  *
  * Which pairs. In a rebuild those that linking has met, of several children of one parent the last, as in
  * stock. Otherwise stock would take the pairs of the batch alone, and so get other times from many small
- * batches than from one rebuild. Here the batch only says where to look: pairs are read from the tables,
- * for as many generations of ancestors and descendants as there are passes, since no pass reaches
- * farther. Of several children the first that was known counts; there stock's choice cannot be told.
+ * batches than from one rebuild. Here the batch only says where to look: its parents and their ancestors
+ * get new times, from the pairs of their descendants as the tables have them, each for as many
+ * generations as there are passes, since no pass reaches farther. Of several children the first that was
+ * known counts; there stock's choice cannot be told.
  *
  * Times are Julian days, as in the tables.
  */
@@ -27,13 +28,17 @@ const PASS_MAX_COUNT = 30;
 /** Moves the times of the batch's check-ins in the event table. */
 export function applyTimeFudges(ctx: LinkContext): void {
   if (ctx.timeFudges.size === 0) return;
-  const pairs = ctx.isRebuild ? ctx.timeFudges : pairsAround(ctx, [...ctx.timeFudges.keys()]);
+  const touched = ctx.isRebuild ? ctx.timeFudges.keys() : withAncestors(ctx, [...ctx.timeFudges.keys()]);
+  const times = settle(ctx.isRebuild ? ctx.timeFudges : pairsBelow(ctx, touched));
   // A tag `date` has moved the event for good.
   const update = ctx.db.prepare(
     "UPDATE event SET mtime=?1 WHERE objid=?2 AND mtime<>?1 AND (mtime=omtime OR omtime IS NULL" +
       " OR NOT EXISTS(SELECT 1 FROM tagxref WHERE rid=?2 AND tagid=4))",
   );
-  for (const [parent, mtime] of settle(pairs)) update.run(mtime, parent);
+  for (const rid of touched) {
+    const mtime = times.get(rid);
+    if (mtime !== undefined) update.run(mtime, rid);
+  }
 }
 
 /** The time of each parent after all passes. Exported for its test. */
@@ -61,9 +66,10 @@ export function settle(pairs: ReadonlyMap<Rid, TimeFudge>): Map<Rid, number> {
   return times;
 }
 
-function pairsAround(ctx: LinkContext, parents: readonly Rid[]): Map<Rid, TimeFudge> {
+/** The pairs of these check-ins and of their descendants, which push them. */
+function pairsBelow(ctx: LinkContext, rids: Iterable<Rid>): Map<Rid, TimeFudge> {
   const pairs = new Map<Rid, TimeFudge>();
-  for (const parent of withAncestors(ctx, parents)) {
+  for (const parent of rids) {
     let rid: Rid | undefined = parent;
     for (let depth = 0; rid !== undefined && depth < PASS_MAX_COUNT; depth++) {
       const pair: TimeFudge | undefined = pairs.has(rid) ? undefined : pairOf(ctx, rid);
@@ -76,6 +82,7 @@ function pairsAround(ctx: LinkContext, parents: readonly Rid[]): Map<Rid, TimeFu
 
 const CLOSE = "event.type='ci' AND plink.mtime<event.omtime+2.0/86400.0";
 
+/** The check-ins themselves come first, then their parents, and so on. */
 function withAncestors(ctx: LinkContext, rids: readonly Rid[]): Set<Rid> {
   const parentsOf = ctx.db.prepare(
     `SELECT plink.pid FROM plink JOIN event ON event.objid=plink.pid WHERE plink.cid=? AND ${CLOSE}`,
