@@ -96,6 +96,8 @@ const TAG_PREFIXES = [
 ] as const;
 
 function findForumPost(ctx: LinkContext, target: string): Rid | undefined {
+  const hasForum = ctx.db.prepare("SELECT 1 FROM sqlite_schema WHERE name='forumpost'").value();
+  if (hasForum === undefined) return undefined;
   try {
     return findName(ctx.repo, target, { type: "f" });
   } catch (error) {

@@ -90,13 +90,20 @@ export function insertTag(ctx: LinkContext, insertion: TagInsertion): TagId {
 
 /** Hands every tag of `parent` on to its primary children. Call it when `parent` has gained a child. */
 export function propagateTags(ctx: LinkContext, parent: Rid): void {
-  const rows = ctx.db
-    .prepare("SELECT tagid,tagtype,origid,mtime FROM tagxref WHERE rid=?")
-    .values<[TagId, number, Rid, number]>(parent);
-  for (const [tag, type, origin, mtime] of rows) {
-    propagate(ctx, parent, { tag, give: type === TAG_TYPE.propagating, origin, mtime });
+  const rows = ctx.db.prepare(OPEN_SQL).values<[TagId, number, Rid, number, Rid]>(parent);
+  for (const [tag, type, origin, mtime, child] of rows) {
+    const step = { tag, give: type === TAG_TYPE.propagating, origin, mtime };
+    apply(ctx, parent, child, step);
+    propagate(ctx, child, step);
   }
 }
+
+/** The tags of one artifact, each with the primary children that it may go on to. */
+const OPEN_SQL = `
+SELECT t.tagid, t.tagtype, t.origid, t.mtime, p.cid
+  FROM tagxref AS t JOIN plink AS p ON p.pid=t.rid AND p.isprim
+  LEFT JOIN tagxref AS c ON c.rid=p.cid AND c.tagid=t.tagid
+ WHERE t.rid=? AND coalesce(c.srcid=0 AND c.mtime<t.mtime, t.tagtype=2)`;
 
 const INSERT_SQL = `
 REPLACE INTO tagxref(tagid,tagtype,srcid,origid,rid,value,mtime)
@@ -141,9 +148,8 @@ const DATE_SQL = `
 UPDATE event SET mtime=julianday(CAST(? AS TEXT)), omtime=coalesce(omtime,mtime) WHERE objid=?`;
 
 const CHILDREN_SQL = `
-SELECT cid, coalesce(srcid=0 AND tagxref.mtime<?1, ?2)
-  FROM plink LEFT JOIN tagxref ON cid=rid AND tagid=?3
- WHERE pid=?4 AND isprim`;
+SELECT cid FROM plink LEFT JOIN tagxref ON cid=rid AND tagid=?3
+ WHERE pid=?4 AND isprim AND coalesce(srcid=0 AND tagxref.mtime<?1, ?2)`;
 
 /** The value is copied from row to row, since not every text that SQLite holds survives as a string here. */
 const GIVE_SQL = `
@@ -153,20 +159,23 @@ SELECT tagid,2,0,?1,value,?2,?3 FROM tagxref WHERE tagid=?4 AND rid=?5`;
 const GIVE_COLOR_SQL = `
 UPDATE event SET bgcolor=(SELECT value FROM tagxref WHERE tagid=?1 AND rid=?2) WHERE objid=?2`;
 
+/** Takes `step` from `from`, where it has been applied, to all that lies open below. */
 function propagate(ctx: LinkContext, from: Rid, step: Propagation): void {
-  const { db } = ctx;
-  const { tag, give, origin, mtime } = step;
-  const children = db.prepare(CHILDREN_SQL);
-  const change = db.prepare(give ? GIVE_SQL : "DELETE FROM tagxref WHERE tagid=? AND rid=?");
+  const children = ctx.db.prepare(CHILDREN_SQL);
   const pending: Rid[] = [from];
   for (let parent = pending.pop(); parent !== undefined; parent = pending.pop()) {
-    for (const [child, open] of children.values<[Rid, number]>(mtime, give ? 1 : 0, tag, parent)) {
-      if (!open) continue;
+    for (const [child] of children.values<[Rid]>(step.mtime, step.give ? 1 : 0, step.tag, parent)) {
       pending.push(child);
-      if (give) change.run(origin, mtime, child, tag, parent);
-      else change.run(tag, child);
-      if (tag === TAG.bgcolor) db.prepare(GIVE_COLOR_SQL).run(tag, child);
-      if (tag === TAG.branch) ctx.deferLeafCheck(child);
+      apply(ctx, parent, child, step);
     }
   }
+}
+
+function apply(ctx: LinkContext, parent: Rid, child: Rid, step: Propagation): void {
+  const { db } = ctx;
+  const { tag, give, origin, mtime } = step;
+  if (give) db.prepare(GIVE_SQL).run(origin, mtime, child, tag, parent);
+  else db.prepare("DELETE FROM tagxref WHERE tagid=? AND rid=?").run(tag, child);
+  if (tag === TAG.bgcolor) db.prepare(GIVE_COLOR_SQL).run(tag, child);
+  if (tag === TAG.branch) ctx.deferLeafCheck(child);
 }
