@@ -56,6 +56,8 @@ export interface CloneClientOptions {
   /** Whether the transport carries a cookie to the peer. */
   readonly carriesCookie: boolean;
   readonly random: Random;
+  /** Bound on the rounds; default `CLONE_ROUND_MAX_COUNT`. */
+  readonly roundMaxCount?: number;
 }
 
 /** What a reply means. */
@@ -102,7 +104,8 @@ export class CloneClient {
     const { private: wantsPrivate, login, carriesCookie, random } = this.options;
     const { sequence, projectCode, hasConfiguration } = this.state;
     const out = new MessageWriter();
-    if (wantsPrivate) out.card({ type: "pragma send-private" });
+    const isForProject = projectCode === undefined && login !== undefined;
+    if (wantsPrivate && !isForProject) out.card({ type: "pragma send-private" });
     out.card({ type: "pragma client-version", ...PROTOCOL_VERSION });
     if (sequence > 0) out.card({ type: "clone", protocol: CLONE_PROTOCOL, sequence });
     // The first request has no login, which the configuration may need.
@@ -124,12 +127,15 @@ export class CloneClient {
   read(message: Uint8Array): CloneReply {
     const said: Said = { sequence: undefined, projectCode: undefined, error: undefined, messages: [] };
     const reader = new CardReader(message, "server");
-    for (let card = reader.next(); card !== undefined && said.error === undefined; card = reader.next()) {
-      this.listen(card, said);
-    }
     const isFirst = this.state.projectCode === undefined;
+    for (let card = reader.next(); card !== undefined; card = reader.next()) {
+      this.listen(card, said);
+      // The first reply names the project behind whatever it complains of.
+      if (said.error !== undefined && !isFirst) break;
+    }
     const { messages } = said;
-    if (++this.rounds > CLONE_ROUND_MAX_COUNT) throw this.neverEnds(`in ${CLONE_ROUND_MAX_COUNT} rounds`);
+    const { roundMaxCount = CLONE_ROUND_MAX_COUNT } = this.options;
+    if (++this.rounds > roundMaxCount) throw this.neverEnds(`in ${roundMaxCount} rounds`);
     if (isFirst) return { ...this.begin(said), messages };
     this.checkProject(said.projectCode);
     const error = said.error === undefined ? undefined : this.refusal(said.error);
@@ -186,7 +192,7 @@ export class CloneClient {
         said.messages.push(card.text);
         break;
       case "error":
-        said.error = card.text;
+        said.error ??= card.text;
         break;
       case "unknown":
         if (!card.isBlank) throw this.unknownCard(card.line);

@@ -58,6 +58,8 @@ export function storePage(
   const reader = new CardReader(message, "server");
   let nextIsPrivate = false;
   for (let card = reader.next(); card !== undefined; card = reader.next()) {
+    // What follows an error does not count.
+    if (card.type === "error") break;
     if (card.type === "private") nextIsPrivate = true;
     if (card.type === "config") configuration.receive(card);
     if (card.type !== "cfile" && card.type !== "file") continue;
