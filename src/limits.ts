@@ -106,3 +106,36 @@ export const CLONE_ROUND_MAX_COUNT = 1_000_000;
 
 /** Memory for artifacts that a clone's verifiers expand at the same time, where one alone does not take more. */
 export const CLONE_VERIFY_MAX_BYTES = 96_000_000;
+
+/** Longest control line of the NATS protocol after its operation name, as nats-server's default. */
+export const NATS_CONTROL_LINE_MAX_BYTES = 4_096;
+
+/** Longest control line of a leafnode: its INFO carries addresses of a whole cluster. */
+export const NATS_LEAF_CONTROL_LINE_MAX_BYTES = 65_536;
+
+/** Digits of a size in the NATS protocol that are read; nats-server refuses ten. */
+export const NATS_SIZE_DIGIT_MAX_COUNT = 9;
+
+/** Payload with its headers that the embedded broker accepts unless told otherwise. */
+export const NATS_PAYLOAD_MAX_BYTES = 8_388_608;
+
+/** Bytes waiting for one reader of the embedded broker before it is closed as too slow. */
+export const NATS_PENDING_MAX_BYTES = 67_108_864;
+
+/** Connections of the embedded broker, clients and leafnodes together. */
+export const NATS_CONNECTION_MAX_COUNT = 10_000;
+
+/** Results of subject matching that the embedded broker keeps. */
+export const NATS_MATCH_CACHE_COUNT = 1_024;
+
+/** Time between two PINGs to a silent connection. */
+export const NATS_PING_INTERVAL_MS = 120_000;
+
+/** PINGs without an answer after which a connection is stale. */
+export const NATS_PING_OUT_MAX_COUNT = 2;
+
+/** Time for a new connection to send its CONNECT where one is needed, TLS included. */
+export const NATS_AUTH_TIMEOUT_MS = 2_000;
+
+/** Subscriptions of one connection. */
+export const NATS_SUBSCRIPTION_MAX_COUNT = 1_000_000;

@@ -1,0 +1,136 @@
+/**
+ * The sending side of a connection. What one tick writes is gathered in one buffer and goes to the socket in one
+ * call at the end of the tick. What the socket does not take waits and goes on at `drain`. When more than the
+ * limit waits, the reader is too slow: the connection is closed at once and `onSlow` says so, as nats-server does.
+ */
+
+import type { BrokerSocket } from "./broker-socket.ts";
+import { utf8 } from "./bytes.ts";
+
+const BUFFER_BYTES = 4_096;
+const BUFFER_KEPT_BYTES_MAX = 65_536;
+const CRLF = utf8("\r\n");
+
+export interface ConnectionOptions {
+  readonly pendingBytesMax: number;
+  readonly onSlow: () => void;
+}
+
+export class BrokerConnection {
+  private buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  private start = 0;
+  private end = 0;
+  private scheduled = false;
+  private blocked = false;
+  private state: "open" | "ending" | "closed" = "open";
+  outMessages = 0;
+  outBytes = 0;
+
+  constructor(
+    readonly socket: BrokerSocket,
+    private readonly options: ConnectionOptions,
+  ) {}
+
+  /** Bytes that the socket has not taken yet. */
+  get pendingBytes(): number {
+    return this.end - this.start;
+  }
+
+  get isOpen(): boolean {
+    return this.state === "open";
+  }
+
+  /** Writes a line of the protocol; `line` is a wire string with its CRLF. */
+  line(line: string): void {
+    if (!this.reserve(line.length)) return;
+    this.end += this.buffer.write(line, this.end, "latin1");
+    this.schedule();
+  }
+
+  /** Writes the line of a message, its body and CRLF. */
+  message(line: string, body: Uint8Array): void {
+    if (!this.reserve(line.length + body.length + 2)) return;
+    this.end += this.buffer.write(line, this.end, "latin1");
+    this.buffer.set(body, this.end);
+    this.end += body.length;
+    this.buffer.set(CRLF, this.end);
+    this.end += 2;
+    this.outMessages++;
+    this.outBytes += body.length;
+    this.schedule();
+  }
+
+  /** Sends what is gathered now, without waiting for the end of the tick. */
+  flush(): void {
+    this.scheduled = false;
+    if (this.blocked || this.state === "closed") return;
+    if (this.pendingBytes > 0) {
+      this.start += this.socket.write(this.buffer.subarray(this.start, this.end));
+    }
+    this.blocked = this.pendingBytes > 0;
+    if (this.blocked) return;
+    this.start = 0;
+    this.end = 0;
+    if (this.buffer.length > BUFFER_KEPT_BYTES_MAX) this.buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+    if (this.state === "ending") {
+      this.state = "closed";
+      this.socket.end();
+    }
+  }
+
+  drained(): void {
+    this.blocked = false;
+    this.flush();
+  }
+
+  /** Closes after everything gathered has been sent. */
+  close(): void {
+    if (this.state !== "open") return;
+    this.state = "ending";
+    this.flush();
+  }
+
+  /** Closes at once. */
+  terminate(): void {
+    this.state = "closed";
+    this.socket.terminate();
+  }
+
+  /** Notes that the socket is gone. */
+  gone(): void {
+    this.state = "closed";
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    queueMicrotask(() => this.flush());
+  }
+
+  /** Makes room for `count` bytes. Returns false when the connection takes no more. */
+  private reserve(count: number): boolean {
+    if (this.state !== "open") return false;
+    const pending = this.pendingBytes;
+    if (pending + count > this.options.pendingBytesMax) {
+      // What one tick gathered may still fit into the socket.
+      this.flush();
+      if (this.pendingBytes > 0 && this.pendingBytes + count > this.options.pendingBytesMax) {
+        this.terminate();
+        this.options.onSlow();
+        return false;
+      }
+    }
+    if (this.end + count <= this.buffer.length) return true;
+    const size = Math.max(
+      BUFFER_BYTES,
+      this.buffer.length,
+      2 ** Math.ceil(Math.log2(this.pendingBytes + count)),
+    );
+    const larger = size > this.buffer.length ? Buffer.allocUnsafe(size) : this.buffer;
+    this.buffer.copy(larger, 0, this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+    this.buffer = larger;
+    return this.end + count <= this.buffer.length || this.reserve(count);
+  }
+}

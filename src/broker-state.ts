@@ -1,0 +1,139 @@
+/** What the parts of one broker share: its settings, its router, what it counts, and its open sessions. */
+import { Authenticator, type BrokerAuth } from "./broker-auth.ts";
+import { BrokerRouter } from "./broker-router.ts";
+import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
+import type { Clock } from "./clock.ts";
+import {
+  NATS_AUTH_TIMEOUT_MS,
+  NATS_CONNECTION_MAX_COUNT,
+  NATS_CONTROL_LINE_MAX_BYTES,
+  NATS_PAYLOAD_MAX_BYTES,
+  NATS_PENDING_MAX_BYTES,
+  NATS_PING_INTERVAL_MS,
+  NATS_PING_OUT_MAX_COUNT,
+  NATS_SUBSCRIPTION_MAX_COUNT,
+} from "./limits.ts";
+import type { Logger } from "./log.ts";
+import type { ServerInfo } from "./nats-protocol.ts";
+import { type Random, randomHex } from "./random.ts";
+
+export interface BrokerDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly network: SocketNetwork;
+  readonly log: Logger;
+}
+
+export interface BrokerLimits {
+  readonly controlLineBytesMax: number;
+  readonly payloadBytesMax: number;
+  readonly pendingBytesMax: number;
+  readonly connectionCountMax: number;
+  readonly subscriptionCountMax: number;
+  readonly pingIntervalMs: number;
+  readonly pingOutMax: number;
+  readonly authTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: BrokerLimits = {
+  controlLineBytesMax: NATS_CONTROL_LINE_MAX_BYTES,
+  payloadBytesMax: NATS_PAYLOAD_MAX_BYTES,
+  pendingBytesMax: NATS_PENDING_MAX_BYTES,
+  connectionCountMax: NATS_CONNECTION_MAX_COUNT,
+  subscriptionCountMax: NATS_SUBSCRIPTION_MAX_COUNT,
+  pingIntervalMs: NATS_PING_INTERVAL_MS,
+  pingOutMax: NATS_PING_OUT_MAX_COUNT,
+  authTimeoutMs: NATS_AUTH_TIMEOUT_MS,
+};
+
+/** What monitoring shows of a connection. */
+export interface SessionView {
+  readonly cid: number;
+  readonly kind: "Client" | "Leafnode";
+  readonly ip: string;
+  readonly port: number;
+  readonly name: string;
+  readonly lang: string;
+  readonly version: string;
+  readonly startedMs: number;
+  readonly pendingBytes: number;
+  readonly inMessages: number;
+  readonly inBytes: number;
+  readonly outMessages: number;
+  readonly outBytes: number;
+  readonly subjects: readonly string[];
+}
+
+/** An open connection, of a client or a leafnode. */
+export interface BrokerSession {
+  readonly id: number;
+  view(): SessionView;
+  /** Tells the peer to go elsewhere soon (INFO with `ldm`). */
+  lameDuck(): void;
+  /** Sends what waits, then closes. */
+  close(): void;
+  /** Closes at once. */
+  terminate(): void;
+}
+
+export interface BrokerSettings {
+  readonly name: string | undefined;
+  readonly version: string;
+  readonly auth: BrokerAuth | undefined;
+  readonly tls: TlsSettings | undefined;
+  readonly limits: Partial<BrokerLimits>;
+}
+
+export class BrokerState {
+  readonly serverId: string;
+  readonly serverName: string;
+  readonly version: string;
+  readonly limits: BrokerLimits;
+  readonly authenticator: Authenticator;
+  readonly tls: TlsSettings | undefined;
+  readonly router: BrokerRouter;
+  readonly sessions = new Map<number, BrokerSession>();
+  readonly startedMs: number;
+  readonly lameDuck = { on: false };
+  totalConnections = 0;
+  slowConsumers = 0;
+  private lastId = 0;
+
+  constructor(
+    settings: BrokerSettings,
+    readonly deps: BrokerDependencies,
+  ) {
+    this.serverId = `N${randomHex(deps.random, 16).toUpperCase()}`;
+    this.serverName = settings.name ?? this.serverId;
+    this.version = settings.version;
+    this.limits = { ...DEFAULT_LIMITS, ...settings.limits };
+    this.authenticator = new Authenticator(settings.auth);
+    this.tls = settings.tls;
+    this.router = new BrokerRouter(deps.random);
+    this.startedMs = deps.clock.now();
+  }
+
+  nextId(): number {
+    return ++this.lastId;
+  }
+
+  /** The fields of INFO that are the same for everybody. */
+  info(address: { host: string; port: number }): ServerInfo {
+    return {
+      server_id: this.serverId,
+      server_name: this.serverName,
+      version: this.version,
+      proto: 1,
+      host: address.host,
+      port: address.port,
+      headers: true,
+      max_payload: this.limits.payloadBytesMax,
+      ...(this.tls === undefined ? {} : { tls_required: true }),
+      ...(this.lameDuck.on ? { ldm: true } : {}),
+    };
+  }
+
+  newNonce(): string {
+    return Buffer.from(this.deps.random.bytes(11)).toString("base64url");
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * The embedded broker: a NATS server inside this process.
+ *
+ *     const broker = startBroker({ listen: { host: "127.0.0.1", port: 0 } }, deps);
+ *     const local = broker.connect();
+ *     local.subscribe("greet.*", (message) => local.publish(message.reply, payload));
+ *     await broker.stop();
+ *
+ * It speaks the client protocol with any NATS client. It has one account, no JetStream and no clusters: for those
+ * a real nats-server is the answer.
+ */
+
+import type { BrokerAuth } from "./broker-auth.ts";
+import { BrokerClient } from "./broker-client.ts";
+import { LocalClient } from "./broker-local.ts";
+import { startMonitor } from "./broker-monitor.ts";
+import type { SocketListener, TlsSettings } from "./broker-socket.ts";
+import { type BrokerDependencies, type BrokerLimits, BrokerState } from "./broker-state.ts";
+
+export type { BrokerDependencies, BrokerLimits } from "./broker-state.ts";
+
+export interface BrokerOptions {
+  readonly name?: string;
+  /** Shown to clients; they look at it to know what a server can do. */
+  readonly version?: string;
+  /** Where clients connect; absent: only this process does. Port 0: any free one. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** Where `/varz` and the like are served over HTTP. */
+  readonly monitor?: { readonly host: string; readonly port: number };
+  readonly auth?: BrokerAuth;
+  readonly tls?: TlsSettings;
+  readonly limits?: Partial<BrokerLimits>;
+}
+
+export interface Broker {
+  readonly serverId: string;
+  /** Port of the clients' listener; undefined without one. */
+  readonly port: number | undefined;
+  readonly monitorPort: number | undefined;
+  /** A client in this process. `echo`: whether it hears its own messages. */
+  connect(options?: { readonly echo?: boolean }): LocalClient;
+  /**
+   * Lets clients go one by one: accepts no more, tells those connected to look for another server, then closes them
+   * spread evenly over `durationMs`, and stops.
+   */
+  lameDuck(durationMs: number): Promise<void>;
+  /** Accepts no more, sends what waits (for at most `drainMs`), closes everything. */
+  stop(drainMs?: number): Promise<void>;
+}
+
+const DRAIN_STEP_MS = 5;
+const DRAIN_MS = 1_000;
+/** The version whose protocol this is; clients compare it with what they need. */
+const PROTOCOL_VERSION = "2.9.10";
+
+/** @throws Error when an address cannot be listened on; UsageError `nkey-syntax` */
+export function startBroker(options: BrokerOptions, deps: BrokerDependencies): Broker {
+  const { name, version = PROTOCOL_VERSION, auth, tls, limits = {} } = options;
+  const state = new BrokerState({ name, version, auth, tls, limits }, deps);
+  const listeners: SocketListener[] = [];
+  const listen = (address: { host: string; port: number }): SocketListener => {
+    const listener: SocketListener = deps.network.listen(
+      address,
+      (socket) => new BrokerClient(state, { host: address.host, port: listener.port }, socket),
+    );
+    listeners.push(listener);
+    return listener;
+  };
+  const clients = options.listen && listen(options.listen);
+  const monitor = options.monitor && startMonitor(options.monitor, state, clients);
+  const closeListeners = () => {
+    for (const listener of listeners) listener.close();
+  };
+  const { clock } = deps;
+  const stop = async (drainMs = DRAIN_MS): Promise<void> => {
+    closeListeners();
+    monitor?.close();
+    for (const session of state.sessions.values()) session.close();
+    const deadline = clock.monotonic() + drainMs;
+    while (state.sessions.size > 0 && clock.monotonic() < deadline) await clock.sleep(DRAIN_STEP_MS);
+    for (const session of state.sessions.values()) session.terminate();
+  };
+  return {
+    serverId: state.serverId,
+    port: clients?.port,
+    monitorPort: monitor?.port,
+    connect: ({ echo = true } = {}) => new LocalClient(state, echo),
+    async lameDuck(durationMs) {
+      closeListeners();
+      state.lameDuck.on = true;
+      const leaving = [...state.sessions.values()];
+      for (const session of leaving) session.lameDuck();
+      for (const session of leaving) {
+        await clock.sleep(durationMs / leaving.length);
+        session.close();
+      }
+      await stop();
+    },
+    stop,
+  };
+}

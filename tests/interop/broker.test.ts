@@ -1,0 +1,106 @@
+/** The embedded broker says what nats-server says, to raw scripts and to the `nats` client. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { connect, headers, type NatsConnection } from "nats";
+import type { Broker } from "../../src/broker.ts";
+import { testBroker } from "../broker-harness.ts";
+import { SCRIPTS } from "../nats-scripts.ts";
+import { type NatsServer, startNatsServer, transcript } from "./nats-server.ts";
+
+let oracle: NatsServer;
+let broker: Broker;
+
+beforeAll(async () => {
+  oracle = await startNatsServer();
+  broker = testBroker({ limits: { payloadBytesMax: 1_048_576 } });
+});
+
+afterAll(async () => {
+  await broker.stop();
+  await oracle.stop();
+});
+
+describe("a raw connection gets the same bytes", () => {
+  test.each(SCRIPTS)("%s", async (_name, script) => {
+    const expected = await transcript(oracle.port, script);
+    expect(await transcript(broker.port!, script)).toBe(expected);
+  });
+
+  test.each([
+    ["a wrong password", 'CONNECT {"user":"u","pass":"x"}\r\n'],
+    ["no password", 'CONNECT {"user":"u"}\r\n'],
+    ["no credentials", "CONNECT {}\r\n"],
+    ["no CONNECT", "PING\r\n"],
+    ["the right ones", 'CONNECT {"user":"u","pass":"p"}\r\nPING\r\n'],
+    ["silence", ""],
+  ])("with a password: %s", async (_name, script) => {
+    const server = await startNatsServer("authorization {\n user: u\n password: p\n timeout: 0.2\n}");
+    const ours = testBroker({
+      auth: { users: [{ user: "u", password: "p" }] },
+      limits: { authTimeoutMs: 200 },
+    });
+    const expected = await transcript(server.port, script);
+    expect(await transcript(ours.port!, script)).toBe(expected);
+    await Promise.all([server.stop(), ours.stop()]);
+  });
+
+  test("limits of connections and of silence", async () => {
+    const server = await startNatsServer('ping_interval: "60ms"\nping_max: 1\nmax_connections: 1');
+    const ours = testBroker({ limits: { pingIntervalMs: 60, pingOutMax: 1, connectionCountMax: 1 } });
+    for (const port of [server.port, ours.port!]) {
+      const silent = transcript(port, 'CONNECT {"verbose":false}\r\n');
+      await Bun.sleep(20);
+      expect(await transcript(port, "PING\r\n")).toBe("-ERR 'maximum connections exceeded'\r\n<closed>");
+      expect(await silent).toBe("PING\r\n-ERR 'Stale Connection'\r\n<closed>");
+    }
+    await Promise.all([server.stop(), ours.stop()]);
+  });
+});
+
+describe.each(["nats-server", "broker"])("the nats client with %s", (name) => {
+  let a: NatsConnection;
+  let b: NatsConnection;
+  beforeAll(async () => {
+    const servers = `127.0.0.1:${name === "broker" ? broker.port : oracle.port}`;
+    [a, b] = await Promise.all([connect({ servers }), connect({ servers })]);
+  });
+  afterAll(() => Promise.all([a.close(), b.close()]));
+
+  test("requests, headers, and nobody to answer", async () => {
+    a.subscribe("echo.*", {
+      callback: (_error, message) => {
+        const back = headers();
+        back.set("K", message.headers?.get("K") ?? "none");
+        message.respond(message.data, { headers: back });
+      },
+    });
+    await a.flush();
+    const sent = headers();
+    sent.set("K", "value");
+    const answer = await b.request("echo.1", "hello", { headers: sent, timeout: 5000 });
+    expect([answer.string(), answer.headers?.get("K")]).toEqual(["hello", "value"]);
+    expect(b.request("nobody", "")).rejects.toThrow(/no responders/);
+  });
+
+  test("a queue group gets each message once, and every member some", async () => {
+    const heard = [0, 0, 0];
+    for (const i of heard.keys()) {
+      a.subscribe("work", { queue: "workers", callback: () => void heard[i]!++ });
+    }
+    await a.flush();
+    for (let i = 0; i < 300; i++) b.publish("work", "x");
+    await b.flush();
+    await a.flush();
+    expect(heard.reduce((sum, n) => sum + n)).toBe(300);
+    expect(Math.min(...heard)).toBeGreaterThan(50);
+  });
+
+  test("a megabyte in each direction arrives whole", async () => {
+    const data = new Uint8Array(1_000_000).map((_, i) => i * 7);
+    const arrived = new Promise<Uint8Array>((resolve) => {
+      a.subscribe("big", { max: 1, callback: (_error, message) => resolve(message.data) });
+    });
+    await a.flush();
+    b.publish("big", data);
+    expect(Buffer.compare(await arrived, data)).toBe(0);
+  });
+});
