@@ -14,3 +14,6 @@ export function runAtEnd(): void {
 }
 
 process.on("exit", runAtEnd);
+if (process.env["NODE_ENV"] !== "test") {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+}
