@@ -112,7 +112,7 @@ export class Content extends BlobTable {
     const scratch = new Scratch();
     for (let i = chain.length - 1; i >= 0; i--) {
       const isKept = i % CACHE_EVERY === 0;
-      content = this.expandStep(chain[i]!, hashes[i]!, content, isKept ? undefined : scratch.next());
+      content = this.expandStep(chain[i]!, content, isKept ? undefined : scratch.next());
       if (isKept) this.cache.add(hashes[i]!, content);
       else scratch.fit(content.length);
     }
@@ -143,7 +143,7 @@ export class Content extends BlobTable {
    * @param memory for the result, if it fits; must not overlap `source`
    * @throws RepoError `content-damaged` (data: rid, hash)
    */
-  expandStep(rid: Rid, hash: Hash, source: Uint8Array | undefined, memory?: Uint8Array): Uint8Array {
+  expandStep(rid: Rid, source: Uint8Array | undefined, memory?: Uint8Array): Uint8Array {
     try {
       const packed = this.db.prepare("SELECT content FROM blob WHERE rid=?").value<Uint8Array | null>(rid);
       const bytes = unpackBlob(packed ?? EMPTY, ARTIFACT_MAX_BYTES);
@@ -152,7 +152,7 @@ export class Content extends BlobTable {
         : applyDelta(source, bytes, ARTIFACT_MAX_BYTES, memory && { memory });
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
-      throw this.damaged(rid, hash, error.message, error);
+      throw this.damaged(rid, this.hashOf(rid), error.message, error);
     }
   }
 

@@ -16,22 +16,22 @@ import type { Hash } from "./hash.ts";
 import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
 import type { Content, Rid } from "./repo-content.ts";
 
-export interface TreeVisitor {
-  visit(rid: Rid, hash: Hash, content: Uint8Array): void;
-  /** `rid` cannot be expanded: what is stored is damaged, or what it is a delta of is. */
-  damaged(rid: Rid, hash: Hash, error: RepoError): void;
-}
-
 export interface TreeNode {
   readonly rid: Rid;
   readonly hash: Hash;
   readonly hasDeltas: boolean;
 }
 
+export interface TreeVisitor<N extends TreeNode = TreeNode> {
+  visit(node: N, content: Uint8Array): void;
+  /** The artifact cannot be expanded: what is stored is damaged, or what it is a delta of is. */
+  damaged(node: N, error: RepoError): void;
+}
+
 /** An artifact of which some deltas are still to be visited. */
-interface Frame {
-  readonly node: TreeNode;
-  readonly deltas: readonly TreeNode[];
+interface Frame<N> {
+  readonly node: N;
+  readonly deltas: readonly N[];
   next: number;
   content: Uint8Array | undefined;
   readonly error: RepoError | undefined;
@@ -48,41 +48,50 @@ export function treeRoots(content: Content, first: number, last: number): Rid[] 
   return rows.map(([rid]) => rid);
 }
 
-export interface WalkOptions {
-  /** Bound on the artifacts held for deltas still to come, in bytes. */
-  readonly heldBytesMax?: number;
+export interface Trees<N extends TreeNode> {
   /** What is stored as a delta of an artifact, in the order to visit it. Phantoms are left out. */
-  readonly deltasOf?: (source: Rid) => readonly TreeNode[];
-  /** What `root` is a delta of, where a part of a tree is visited. */
-  readonly rootSource?: Rid | undefined;
+  deltasOf(source: Rid): readonly N[];
+  /** An artifact that is at hand already, expanded. */
+  expanded?(rid: Rid): Uint8Array | undefined;
 }
 
-/** Visits `root`, by default a full text, and all that depends on it. A source comes before its deltas. */
+/** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
 export function walkDeltaTree(
   content: Content,
   root: Rid,
   visitor: TreeVisitor,
-  options: WalkOptions = {},
+  heldBytesMax?: number,
 ): void {
-  const { heldBytesMax = DELTA_TREE_HELD_BYTES, deltasOf = (source) => deltasIn(content, source) } = options;
-  const { rootSource } = options;
-  const stack: Frame[] = [];
+  const node = { rid: root, hash: content.hashOf(root), hasDeltas: true };
+  walkTree(content, node, { deltasOf: (source) => deltasIn(content, source) }, visitor, heldBytesMax);
+}
+
+/**
+ * The same for trees that the caller describes.
+ *
+ * @param heldBytesMax bound on the artifacts held for deltas still to come
+ */
+export function walkTree<N extends TreeNode>(
+  content: Content,
+  root: N,
+  trees: Trees<N>,
+  visitor: TreeVisitor<N>,
+  heldBytesMax = DELTA_TREE_HELD_BYTES,
+): void {
+  const stack: Frame<N>[] = [];
   let heldBytes = 0;
 
-  const release = (frame: Frame): void => {
+  const release = (frame: Frame<N>): void => {
     heldBytes -= frame.content?.length ?? 0;
     frame.content = undefined;
   };
-  const rootContent = () => (rootSource === undefined ? undefined : content.get(rootSource));
-  const enter = (node: TreeNode, source: Frame | undefined): void => {
+  const enter = (node: N, source: Frame<N> | undefined): void => {
     let bytes: Uint8Array | undefined;
     let error = source?.error;
     try {
       // A frame may have been dropped; it was expanded before, so getting it again works.
-      const from = source === undefined ? rootContent() : (source.content ?? content.get(source.node.rid));
-      if (error === undefined) {
-        bytes = content.cached(node.hash) ?? content.expandStep(node.rid, node.hash, from);
-      }
+      const from = source && (source.content ?? content.get(source.node.rid));
+      if (error === undefined) bytes = trees.expanded?.(node.rid) ?? content.expandStep(node.rid, from);
     } catch (thrown) {
       if (!(thrown instanceof RepoError) || thrown.code !== "content-damaged") throw thrown;
       error = thrown;
@@ -91,15 +100,15 @@ export function walkDeltaTree(
       release(source);
       stack.pop();
     }
-    if (bytes === undefined) visitor.damaged(node.rid, node.hash, error!);
-    else visitor.visit(node.rid, node.hash, bytes);
+    if (bytes === undefined) visitor.damaged(node, error!);
+    else visitor.visit(node, bytes);
     if (!node.hasDeltas) return;
     heldBytes += bytes?.length ?? 0;
-    stack.push({ node, deltas: deltasOf(node.rid), next: 0, content: bytes, error });
+    stack.push({ node, deltas: trees.deltasOf(node.rid), next: 0, content: bytes, error });
     for (let i = 0; heldBytes > heldBytesMax && i < stack.length - 1; i++) release(stack[i]!);
   };
 
-  enter({ rid: root, hash: content.hashOf(root), hasDeltas: true }, undefined);
+  enter(root, undefined);
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const node = frame.deltas[frame.next++];
     if (node !== undefined) enter(node, frame);

@@ -122,7 +122,7 @@ class FileRows {
   /** Step 2, a full child: files that it lacks. */
   private compareMissing(parent: Manifest, isAux: boolean): void {
     const finder = new FileFinder(this.child.files);
-    for (const before of filesOf(parent)) {
+    for (const before of parent.baseFiles === undefined ? parent.files : filesOf(parent)) {
       const after = finder.find(before.name);
       if (after === undefined) this.add(parent.rid, before, undefined, before.name, isAux);
     }

@@ -16,7 +16,7 @@
  *
  * Secondary indexes of mlink and event, which linking does not use, are made at the end, in one go each.
  *
- * Reading (`walkDeltaTree`: expand) and linking meet in one callback of bytes, so that expanding and
+ * Reading (`walkTree`: expand) and linking meet in one callback of bytes, so that expanding and
  * parsing can move to worker threads and hand in the same sequence.
  */
 import { looksLikeArtifact } from "./artifact-cards.ts";
@@ -27,12 +27,12 @@ import type { Hash } from "./hash.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
 import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
-import { walkDeltaTree } from "./repo-delta-tree.ts";
+import { type Trees, walkTree } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
 import { purgeShunned } from "./repo-shun.ts";
-import { StockTrees } from "./repo-stock-trees.ts";
+import { type StockNode, StockTrees } from "./repo-stock-trees.ts";
 import { findTagId, TAG } from "./repo-tag-name.ts";
 import { createTicketTables } from "./repo-ticket-schema.ts";
 
@@ -120,25 +120,28 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
   const { content, db } = context;
   const artifactTotal = db.prepare("SELECT count(*) FROM blob WHERE size>=0").value<number>()!;
   const reportEvery = Math.max(1, Math.ceil(artifactTotal / 100));
-  const fixSize = db.prepare("UPDATE blob SET size=?1 WHERE rid=?2 AND size<>?1");
+  const fixSize = db.prepare("UPDATE blob SET size=? WHERE rid=?");
   const damaged: DamagedArtifact[] = [];
   let artifactCount = 0;
   let linkedCount = 0;
   const visitor = {
-    visit(rid: Rid, hash: Hash, bytes: Uint8Array): void {
-      fixSize.run(bytes.length, rid);
+    visit(node: StockNode, bytes: Uint8Array): void {
+      if (bytes.length !== node.size) fixSize.run(bytes.length, node.rid);
       // A manifest is needed again to expand its parent, most often the next one in its tree.
-      if (looksLikeArtifact(bytes)) content.remember(hash, bytes);
-      if (crosslink(context, rid, bytes) !== undefined) linkedCount++;
+      if (looksLikeArtifact(bytes)) content.remember(node.hash, bytes);
+      if (crosslink(context, node.rid, bytes) !== undefined) linkedCount++;
       if (++artifactCount % reportEvery === 0) onProgress?.({ artifactCount, artifactTotal });
     },
-    damaged(_rid: Rid, hash: Hash, error: RepoError): void {
+    damaged({ hash }: StockNode, error: RepoError): void {
       damaged.push({ hash, error });
     },
   };
-  const trees = new StockTrees(content);
-  const deltasOf = (source: Rid) => trees.deltasOf(source);
-  for (const root of trees.roots()) walkDeltaTree(content, root, visitor, { deltasOf });
+  const stock = new StockTrees(content);
+  const trees: Trees<StockNode> = {
+    deltasOf: (source) => stock.deltasOf(source),
+    expanded: (rid) => (context.manifests.kept(rid) ? content.cached(content.hashOf(rid)) : undefined),
+  };
+  for (const root of stock.roots()) walkTree(content, root, trees, visitor);
   return { artifactCount, linkedCount, damaged };
 }
 

@@ -11,32 +11,40 @@
  *   - before an insertion that would fill the table to half (count + 1 ≥ ⌊size / 2⌋), the size becomes
  *     2 × size + 20, and the rids are inserted anew in order of slot; the size starts at 0.
  *
- * All pairs of artifact and source are read once into two arrays sorted by source: 16 bytes a pair.
+ * All pairs of artifact and source are read once into arrays sorted by source: 24 bytes a pair.
  */
 import type { Hash } from "./hash.ts";
 import type { Content, Rid } from "./repo-content.ts";
-import type { TreeNode } from "./repo-delta-tree.ts";
+import type { TreeNode, Trees } from "./repo-delta-tree.ts";
 
 const PAGE_COUNT = 20_000;
 
-export class StockTrees {
+/** An artifact and the size that its row tells. */
+export interface StockNode extends TreeNode {
+  readonly size: number;
+}
+
+export class StockTrees implements Trees<StockNode> {
   private readonly sources: Float64Array;
   private readonly deltas: Float64Array;
+  private readonly sizes: Float64Array;
   private readonly count: number;
 
   constructor(private readonly content: Content) {
     const total = content.db.prepare("SELECT count(*) FROM delta").value<number>()!;
     this.sources = new Float64Array(total);
     this.deltas = new Float64Array(total);
+    this.sizes = new Float64Array(total);
     const page = content.db.prepare(
-      `SELECT d.srcid, d.rid FROM delta d JOIN blob b ON b.rid=d.rid
+      `SELECT d.srcid, d.rid, b.size FROM delta d JOIN blob b ON b.rid=d.rid
         WHERE (d.srcid,d.rid)>(?,?) AND b.size>=0 ORDER BY d.srcid, d.rid LIMIT ?`,
     );
     let count = 0;
-    for (let last: readonly [number, number] | undefined = [0, 0]; last !== undefined; ) {
-      const rows: (readonly [number, number])[] = page.values(...last, PAGE_COUNT);
-      for (const [source, delta] of rows) {
+    for (let last: readonly number[] | undefined = [0, 0]; last !== undefined; ) {
+      const rows: (readonly [number, number, number])[] = page.values(last[0]!, last[1]!, PAGE_COUNT);
+      for (const [source, delta, size] of rows) {
         this.sources[count] = source;
+        this.sizes[count] = size;
         this.deltas[count++] = delta;
       }
       last = rows.at(-1);
@@ -45,23 +53,27 @@ export class StockTrees {
   }
 
   /** The full texts, each the root of a tree. */
-  roots(): Rid[] {
+  roots(): StockNode[] {
     const rows = this.content.db
       .prepare(
-        `SELECT rid FROM blob WHERE size>=0 AND NOT EXISTS(SELECT 1 FROM delta WHERE delta.rid=blob.rid)
-          ORDER BY rid`,
+        `SELECT rid, size FROM blob
+          WHERE size>=0 AND NOT EXISTS(SELECT 1 FROM delta WHERE delta.rid=blob.rid) ORDER BY rid`,
       )
-      .values<[Rid]>();
-    return rows.map(([rid]) => rid);
+      .values<[Rid, number]>();
+    return rows.map(([rid, size]) => this.node(rid, size));
   }
 
   /** What is stored as a delta of `source`. */
-  deltasOf(source: Rid): TreeNode[] {
-    const rids: Rid[] = [];
+  deltasOf(source: Rid): StockNode[] {
+    const sizes = new Map<Rid, number>();
     for (let i = this.find(source); i < this.count && this.sources[i] === source; i++) {
-      rids.push(this.deltas[i] as Rid);
+      sizes.set(this.deltas[i] as Rid, this.sizes[i]!);
     }
-    return stockOrder(rids).map((rid) => new StockNode(this.content, rid, this.hasDeltas(rid)));
+    return stockOrder([...sizes.keys()]).map((rid) => this.node(rid, sizes.get(rid)!));
+  }
+
+  private node(rid: Rid, size: number): StockNode {
+    return new Node(this.content, rid, size, this.hasDeltas(rid));
   }
 
   private hasDeltas(rid: Rid): boolean {
@@ -82,12 +94,13 @@ export class StockTrees {
   }
 }
 
-class StockNode implements TreeNode {
+class Node implements StockNode {
   private name: Hash | undefined;
 
   constructor(
     private readonly content: Content,
     readonly rid: Rid,
+    readonly size: number,
     readonly hasDeltas: boolean,
   ) {}
 

@@ -13,11 +13,11 @@
 import type { Clock } from "./clock.ts";
 import type { RepoError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
-import { type Hash, hashMatches, isHash } from "./hash.ts";
+import { hashMatches, isHash } from "./hash.ts";
 import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { treeRoots, walkDeltaTree } from "./repo-delta-tree.ts";
+import { type TreeNode, treeRoots, walkDeltaTree } from "./repo-delta-tree.ts";
 
 export type VerifyCode =
   | "database-damaged"
@@ -138,7 +138,7 @@ function verifyContent(repo: Repo, { first, last }: Part) {
   let artifactCount = 0;
   let byteCount = 0;
   const visitor = {
-    visit(rid: Rid, hash: Hash, content: Uint8Array): void {
+    visit({ rid, hash }: TreeNode, content: Uint8Array): void {
       artifactCount++;
       byteCount += content.length;
       const size = repo.content.size(rid);
@@ -148,7 +148,7 @@ function verifyContent(repo: Repo, { first, last }: Part) {
       if (!isHash(hash)) problem("bad-name", "has a name that is no hash");
       else if (!hashMatches(content, hash)) problem("wrong-hash", "does not hash to its name");
     },
-    damaged(rid: Rid, hash: Hash, error: RepoError): void {
+    damaged({ rid, hash }: TreeNode, error: RepoError): void {
       problems.push({ code: "content-damaged", rid, hash, message: error.message });
     },
   };

@@ -6,7 +6,7 @@ import { inlineExecutor, workerExecutor } from "../src/executor.ts";
 import { type Hash, hashContent } from "../src/hash.ts";
 import { randomBelow, seededRandom } from "../src/random.ts";
 import type { Rid } from "../src/repo-content.ts";
-import { treeRoots, type WalkOptions, walkDeltaTree } from "../src/repo-delta-tree.ts";
+import { type TreeNode, treeRoots, walkDeltaTree } from "../src/repo-delta-tree.ts";
 import {
   createVerifyJobs,
   type VerifyJobs,
@@ -40,15 +40,15 @@ function grow(scratch: ScratchRepo, count: number, pick: (i: number) => number):
 }
 
 /** The artifacts of every tree, in the order visited. */
-function visited(scratch: ScratchRepo, options: WalkOptions = {}) {
+function visited(scratch: ScratchRepo, heldBytesMax?: number) {
   const { content } = scratch.repo;
   const seen: { rid: Rid; hash: Hash; content: Uint8Array }[] = [];
   const damaged: Rid[] = [];
   const visitor = {
-    visit: (rid: Rid, hash: Hash, bytes: Uint8Array) => void seen.push({ rid, hash, content: bytes }),
-    damaged: (rid: Rid) => void damaged.push(rid),
+    visit: ({ rid, hash }: TreeNode, bytes: Uint8Array) => void seen.push({ rid, hash, content: bytes }),
+    damaged: ({ rid }: TreeNode) => void damaged.push(rid),
   };
-  for (const root of treeRoots(content, 1, 1e9)) walkDeltaTree(content, root, visitor, options);
+  for (const root of treeRoots(content, 1, 1e9)) walkDeltaTree(content, root, visitor, heldBytesMax);
   return { seen, damaged };
 }
 
@@ -65,8 +65,8 @@ describe("delta trees", () => {
   test.each(shapes)("%s: each artifact once, sources first, right content", (_, pick) => {
     using scratch = new ScratchRepo();
     const rids = grow(scratch, 150, pick);
-    for (const options of [{}, { heldBytesMax: 0 }, { heldBytesMax: 1000 }]) {
-      const { seen, damaged } = visited(scratch, options);
+    for (const heldBytesMax of [undefined, 0, 1000]) {
+      const { seen, damaged } = visited(scratch, heldBytesMax);
       expect(damaged).toEqual([]);
       expect(seen.map(({ rid }) => rid as number).sort((a, b) => a - b)).toEqual(rids);
       const position = new Map(seen.map(({ rid }, at) => [rid, at]));
