@@ -5,7 +5,10 @@ import { parseConfigRow } from "../src/xfer-config-row.ts";
 
 const COLUMNS = ["pw", "cap", "info", "photo"];
 
-const parse = (line: string | Uint8Array, columns: readonly string[] = COLUMNS) => {
+const parse = (
+  line: string | Uint8Array,
+  columns: readonly string[] = COLUMNS,
+): Record<string, unknown> | undefined => {
   const row = parseConfigRow(typeof line === "string" ? utf8(line) : line, columns);
   return row && { mtime: row.mtime, key: row.key, ...Object.fromEntries(row.values) };
 };
