@@ -34,6 +34,14 @@ export interface Credentials {
   readonly sig?: string;
 }
 
+/** What a leafnode shows the server that it joins. A seed is "SU…". */
+export interface LeafCredentials {
+  readonly user?: string;
+  readonly password?: string;
+  readonly token?: string;
+  readonly nkeySeed?: string;
+}
+
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const USER_PREFIX = 20 << 3;
 const SEED_PREFIX = 18 << 3;
@@ -103,6 +111,14 @@ export function signNonce(seed: string, nonce: string): { nkey: string; sig: str
     nkey: encodeBase32(Uint8Array.of(USER_PREFIX, ...Buffer.from(x, "base64url"))),
     sig: sign(null, utf8(nonce), secret).toString("base64url"),
   };
+}
+
+/** `credentials` as fields of CONNECT. @throws UsageError `nkey-syntax` */
+export function credentialFields(credentials: LeafCredentials, nonce: string): Credentials {
+  const { user, password = "", token, nkeySeed } = credentials;
+  if (nkeySeed !== undefined) return signNonce(nkeySeed, nonce);
+  if (token !== undefined) return { user: token, auth_token: token };
+  return user === undefined ? {} : { user, pass: password };
 }
 
 /** The bytes of base32 text whose last two are the CRC of the others; undefined when they are not. */

@@ -8,6 +8,7 @@
  * the connection: an unknown one and a limit with -ERR, wrong arguments in silence.
  */
 import { BrokerConnection } from "./broker-connection.ts";
+import { readFields } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerSocket, SocketEvents } from "./broker-socket.ts";
@@ -326,14 +327,8 @@ interface Connect {
 
 /** The fields of CONNECT, or undefined when it is not JSON of the right types. */
 function readConnect(text: string): Connect | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(Buffer.from(text, "latin1").toString("utf8"));
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return undefined;
-  const given = json as Record<string, unknown>;
+  const given = readFields(text);
+  if (given === undefined) return undefined;
   const fields: Record<string, unknown> = { ...DEFAULT_CONNECT };
   for (const [name, value] of Object.entries(DEFAULT_CONNECT)) {
     const own = given[name] ?? value;

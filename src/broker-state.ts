@@ -76,6 +76,12 @@ export interface BrokerSession {
   terminate(): void;
 }
 
+/** A leafnode connection as another one to the same broker sees it. */
+export interface JoinedLeaf {
+  readonly kind: "hub-leaf" | "spoke-leaf";
+  replace(): void;
+}
+
 export interface BrokerSettings {
   readonly name: string | undefined;
   readonly version: string;
@@ -93,10 +99,16 @@ export class BrokerState {
   readonly tls: TlsSettings | undefined;
   readonly router: BrokerRouter;
   readonly sessions = new Map<number, BrokerSession>();
+  /** Leafnodes that have joined, by the server id of the other side. */
+  readonly leaves = new Map<string, JoinedLeaf>();
+  /** The subject by which this broker recognises itself in a circle of leafnodes. */
+  readonly loopSubject: string;
   readonly startedMs: number;
   readonly lameDuck = { on: false };
   totalConnections = 0;
   slowConsumers = 0;
+  /** When a leafnode connection was last cut because of a loop (monotonic). */
+  loopCutAtMs = Number.NEGATIVE_INFINITY;
   private lastId = 0;
 
   constructor(
@@ -104,6 +116,7 @@ export class BrokerState {
     readonly deps: BrokerDependencies,
   ) {
     this.serverId = `N${randomHex(deps.random, 16).toUpperCase()}`;
+    this.loopSubject = `$LDS.${randomHex(deps.random, 11)}`;
     this.serverName = settings.name ?? this.serverId;
     this.version = settings.version;
     this.limits = { ...DEFAULT_LIMITS, ...settings.limits };

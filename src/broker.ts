@@ -6,15 +6,17 @@
  *     local.subscribe("greet.*", (message) => local.publish(message.reply, payload));
  *     await broker.stop();
  *
- * It speaks the client protocol with any NATS client. It has one account, no JetStream and no clusters: for those
+ * It speaks the client protocol with any NATS client and the leafnode protocol with nats-server and its like. It has one account, no JetStream and no clusters: for those
  * a real nats-server is the answer.
  */
 
 import type { BrokerAuth } from "./broker-auth.ts";
 import { BrokerClient } from "./broker-client.ts";
+import { LeafSession } from "./broker-leafnode.ts";
+import { LeafJoiner, type LeafRemote } from "./broker-leafnode-join.ts";
 import { LocalClient } from "./broker-local.ts";
 import { startMonitor } from "./broker-monitor.ts";
-import type { SocketListener, TlsSettings } from "./broker-socket.ts";
+import type { BrokerSocket, SocketEvents, SocketListener, TlsSettings } from "./broker-socket.ts";
 import { type BrokerDependencies, type BrokerLimits, BrokerState } from "./broker-state.ts";
 
 export type { BrokerDependencies, BrokerLimits } from "./broker-state.ts";
@@ -25,6 +27,10 @@ export interface BrokerOptions {
   readonly version?: string;
   /** Where clients connect; absent: only this process does. Port 0: any free one. */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** Where leafnodes join. */
+  readonly leafListen?: { readonly host: string; readonly port: number };
+  /** Servers to join as a leafnode. */
+  readonly leafRemotes?: readonly LeafRemote[];
   /** Where `/varz` and the like are served over HTTP. */
   readonly monitor?: { readonly host: string; readonly port: number };
   readonly auth?: BrokerAuth;
@@ -37,8 +43,11 @@ export interface Broker {
   /** Port of the clients' listener; undefined without one. */
   readonly port: number | undefined;
   readonly monitorPort: number | undefined;
+  readonly leafPort: number | undefined;
   /** A client in this process. `echo`: whether it hears its own messages. */
   connect(options?: { readonly echo?: boolean }): LocalClient;
+  /** Joins another server as a leafnode, now and whenever the connection ends. Returns what stops further attempts. */
+  joinLeaf(remote: LeafRemote): () => void;
   /**
    * Lets clients go one by one: accepts no more, tells those connected to look for another server, then closes them
    * spread evenly over `durationMs`, and stops.
@@ -47,6 +56,8 @@ export interface Broker {
   /** Accepts no more, sends what waits (for at most `drainMs`), closes everything. */
   stop(drainMs?: number): Promise<void>;
 }
+
+type Address = { readonly host: string; readonly port: number };
 
 const DRAIN_STEP_MS = 5;
 const DRAIN_MS = 1_000;
@@ -58,18 +69,34 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
   const { name, version = PROTOCOL_VERSION, auth, tls, limits = {} } = options;
   const state = new BrokerState({ name, version, auth, tls, limits }, deps);
   const listeners: SocketListener[] = [];
-  const listen = (address: { host: string; port: number }): SocketListener => {
-    const listener: SocketListener = deps.network.listen(
-      address,
-      (socket) => new BrokerClient(state, { host: address.host, port: listener.port }, socket),
-    );
+  const listen = (
+    address: Address,
+    accept: (at: Address, socket: BrokerSocket) => SocketEvents,
+  ): SocketListener => {
+    const { host } = address;
+    const listener = deps.network.listen(address, (socket) => accept({ host, port: listener.port }, socket));
     listeners.push(listener);
     return listener;
   };
-  const clients = options.listen && listen(options.listen);
+  const clients =
+    options.listen && listen(options.listen, (at, socket) => new BrokerClient(state, at, socket));
+  const leaves =
+    options.leafListen &&
+    listen(
+      options.leafListen,
+      (address, socket) => new LeafSession(state, socket, { kind: "hub-leaf", address }),
+    );
+  const joiners: LeafJoiner[] = [];
+  const joinLeaf = (remote: LeafRemote): (() => void) => {
+    const joiner = new LeafJoiner(state, remote);
+    joiners.push(joiner);
+    return () => joiner.close();
+  };
+  for (const remote of options.leafRemotes ?? []) joinLeaf(remote);
   const monitor = options.monitor && startMonitor(options.monitor, state, clients);
   const closeListeners = () => {
     for (const listener of listeners) listener.close();
+    for (const joiner of joiners) joiner.close();
   };
   const { clock } = deps;
   const stop = async (drainMs = DRAIN_MS): Promise<void> => {
@@ -83,8 +110,10 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
   return {
     serverId: state.serverId,
     port: clients?.port,
+    leafPort: leaves?.port,
     monitorPort: monitor?.port,
     connect: ({ echo = true } = {}) => new LocalClient(state, echo),
+    joinLeaf,
     async lameDuck(durationMs) {
       closeListeners();
       state.lameDuck.on = true;

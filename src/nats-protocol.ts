@@ -75,6 +75,8 @@ export const NATS_ERROR = {
   protocol: "invalid client protocol",
   noResponders: "no responders requires headers support",
   leafPort: "attempted to connect to leaf node port",
+  /** How the text begins; the account and the wait follow. */
+  loop: "Loop detected",
   duplicateLeaf: "Duplicate Remote LeafNode Connection",
 } as const;
 
