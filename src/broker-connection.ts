@@ -8,7 +8,7 @@ import type { BrokerSocket } from "./broker-socket.ts";
 import { utf8 } from "./bytes.ts";
 
 const BUFFER_BYTES = 4_096;
-const BUFFER_KEPT_BYTES_MAX = 65_536;
+const BUFFER_KEPT_BYTES_MAX = 262_144;
 const CRLF = utf8("\r\n");
 
 export interface ConnectionOptions {
@@ -121,16 +121,14 @@ export class BrokerConnection {
       }
     }
     if (this.end + count <= this.buffer.length) return true;
-    const size = Math.max(
-      BUFFER_BYTES,
-      this.buffer.length,
-      2 ** Math.ceil(Math.log2(this.pendingBytes + count)),
-    );
-    const larger = size > this.buffer.length ? Buffer.allocUnsafe(size) : this.buffer;
+    // Twice the room, so that what waits is moved rarely however much of it there is.
+    const wanted = 2 * (this.pendingBytes + count);
+    const larger =
+      wanted > this.buffer.length ? Buffer.allocUnsafe(2 ** Math.ceil(Math.log2(wanted))) : this.buffer;
     this.buffer.copy(larger, 0, this.start, this.end);
     this.end -= this.start;
     this.start = 0;
     this.buffer = larger;
-    return this.end + count <= this.buffer.length || this.reserve(count);
+    return true;
   }
 }

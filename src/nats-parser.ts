@@ -34,6 +34,8 @@ const LF = 10;
 const CR = 13;
 /** The longest operation name and its blank: "CONNECT ". */
 const NAME_BYTES_MAX = 8;
+/** Lines below this are within any limit on control lines that makes sense, and take the short way. */
+const SHORT_LINE_BYTES = 64;
 const NAMES: Readonly<Record<ParserOptions["dialect"], readonly string[]>> = {
   client: ["PUB", "HPUB", "SUB", "UNSUB", "CONNECT", "INFO", "PING", "PONG", "+OK", "-ERR"],
   leaf: ["LMSG", "HMSG", "LS+", "LS-", "CONNECT", "INFO", "PING", "PONG", "+OK", "-ERR"],
@@ -116,6 +118,10 @@ export class NatsParser {
   }
 
   private readLine(line: string): NatsOperation | undefined {
+    if (line.startsWith("PUB ") && this.options.dialect === "client" && line.length < SHORT_LINE_BYTES) {
+      this.expectPayload("PUB", splitArguments(line.slice(4)), 1, clientAddress);
+      return undefined;
+    }
     const match = /^([A-Za-z]+[+-]?|\+OK|-ERR)/.exec(line);
     const name = match?.[1]?.toUpperCase() ?? "";
     if (name.startsWith("PING")) return { op: "ping" };
@@ -129,7 +135,7 @@ export class NatsParser {
     if (!/^[ \t]/.test(rest)) throw unknownOperation(line);
     if (name === "CONNECT") return { op: "connect", text: rest.trim() };
     if (name === "INFO") return { op: "info", text: rest.trim() };
-    return this.readArguments(name, rest.trim() === "" ? [] : rest.trim().split(/[ \t]+/));
+    return this.readArguments(name, splitArguments(rest.slice(1)));
   }
 
   private readArguments(name: string, args: readonly string[]): NatsOperation | undefined {
@@ -205,6 +211,13 @@ function leafAddress(args: readonly string[]): Pick<Pending, "subject" | "reply"
     return args.length < 3 ? undefined : { subject, reply: "", queues: args.slice(2) };
   }
   return args.length > 2 ? undefined : { subject, reply: second, queues: [] };
+}
+
+/** Arguments are parted by blanks and tabs; nearly always by one blank. */
+function splitArguments(rest: string): string[] {
+  const parts = rest.split(" ");
+  if (!parts.includes("") && !rest.includes("\t")) return parts;
+  return rest.trim() === "" ? [] : rest.trim().split(/[ \t]+/);
 }
 
 /** A decimal number of bounded length, or -1. */

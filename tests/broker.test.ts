@@ -160,7 +160,7 @@ test("TLS after INFO, as NATS clients expect; a client without the authority ref
   expect(connect({ servers: address(broker), reconnect: false, timeout: 5000, tls: {} })).rejects.toThrow();
   await one.close();
   await broker.stop();
-});
+}, 20_000);
 
 test("a reader that is too slow is closed, the others are not", async () => {
   const broker = testBroker({ monitor: LOOPBACK, limits: { pendingBytesMax: 200_000 } });
