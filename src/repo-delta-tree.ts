@@ -63,20 +63,25 @@ export function walkDeltaTree(
   heldBytesMax?: number,
 ): void {
   const node = { rid: root, hash: content.hashOf(root), hasDeltas: true };
-  walkTree(content, node, { deltasOf: (source) => deltasIn(content, source) }, visitor, heldBytesMax);
+  walkTree(content, node, { deltasOf: (source) => deltasIn(content, source) }, visitor, {
+    ...(heldBytesMax !== undefined && { heldBytesMax }),
+  });
 }
 
-/**
- * The same for trees that the caller describes.
- *
- * @param heldBytesMax bound on the artifacts held for deltas still to come
- */
+export interface WalkOptions {
+  /** Bound on the artifacts held for deltas still to come. */
+  readonly heldBytesMax?: number;
+  /** What the root is a delta of, where only a part of a tree is visited. */
+  readonly source?: Rid | undefined;
+}
+
+/** The same for trees, or parts of trees, that the caller describes. */
 export function walkTree<N extends TreeNode>(
   content: Content,
   root: N,
   trees: Trees<N>,
   visitor: TreeVisitor<N>,
-  heldBytesMax = DELTA_TREE_HELD_BYTES,
+  { heldBytesMax = DELTA_TREE_HELD_BYTES, source: outerSource }: WalkOptions = {},
 ): void {
   const stack: Frame<N>[] = [];
   let heldBytes = 0;
@@ -85,12 +90,13 @@ export function walkTree<N extends TreeNode>(
     heldBytes -= frame.content?.length ?? 0;
     frame.content = undefined;
   };
+  const outer = () => (outerSource === undefined ? undefined : content.get(outerSource));
   const enter = (node: N, source: Frame<N> | undefined): void => {
     let bytes: Uint8Array | undefined;
     let error = source?.error;
     try {
       // A frame may have been dropped; it was expanded before, so getting it again works.
-      const from = source && (source.content ?? content.get(source.node.rid));
+      const from = source === undefined ? outer() : (source.content ?? content.get(source.node.rid));
       if (error === undefined) bytes = trees.expanded?.(node.rid) ?? content.expandStep(node.rid, from);
     } catch (thrown) {
       if (!(thrown instanceof RepoError) || thrown.code !== "content-damaged") throw thrown;

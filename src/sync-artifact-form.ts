@@ -24,7 +24,7 @@ export interface ArtifactForm {
 export interface FormOptions {
   readonly isPrivate: boolean;
   /** `stored`: as the delta it is stored as. `parent`: as a delta of an earlier version. Default `parent`. */
-  readonly choice?: "stored" | "parent";
+  readonly choice?: "stored" | "parent" | "whole";
   /** Sources that must not be named to this receiver. */
   readonly mayName?: (source: Hash) => boolean;
 }
@@ -37,7 +37,8 @@ export function chooseForm(repo: Repo, rid: Rid, options: FormOptions): Artifact
   }
   const content = repo.content.get(rid);
   if (content === undefined) return undefined;
-  const delta = options.choice === "stored" ? undefined : parentDelta(repo, rid, content, options);
+  const delta =
+    (options.choice ?? "parent") === "parent" ? parentDelta(repo, rid, content, options) : undefined;
   return delta ?? { content };
 }
 

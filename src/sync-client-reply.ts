@@ -5,16 +5,16 @@
  * An `error` card ends the reply: what came before it counts, what follows is not looked at. An unknown
  * card does the same, as an error of its own; unknown pragmas, comments and blank lines are passed over.
  */
-import { ProtocolError } from "./errors.ts";
+import { FormatError, LimitError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { parseDate } from "./julian.ts";
 import { ARTIFACT_MAX_BYTES, OFFER_MAX_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import type { ReceiveBatch } from "./repo-receive.ts";
+import type { ReceiveBatch, Refusal } from "./repo-receive.ts";
+import { repliedCards, unknownCard } from "./sync-reply.ts";
 import type { PeerVersion } from "./sync-version.ts";
 import type { Card, CfileCard, FileCard, IgotCard } from "./xfer-card.ts";
-import { CardReader } from "./xfer-parse.ts";
 import { unpackBlob } from "./zlib.ts";
 
 /** A reply takes time to arrive: a peer whose clock is behind by less than this is not behind. */
@@ -31,6 +31,8 @@ export interface ReplyGoals {
 export class ClientReply {
   readonly messages: string[] = [];
   readonly requested: Hash[] = [];
+  /** Artifacts whose payload could not be unpacked. */
+  readonly refused: Refusal[] = [];
   version: PeerVersion | undefined;
   error: string | undefined;
   /** The peer takes nothing from us. */
@@ -43,16 +45,16 @@ export class ClientReply {
 
   constructor(
     private readonly repo: Repo,
+    private readonly peer: string,
     private readonly goals: ReplyGoals,
     /** Offered and not here, by hash; changed by what the reply says. */
     private readonly offered: Map<Hash, boolean>,
     private readonly onRemote: Set<Rid>,
   ) {}
 
-  /** @throws FormatError, LimitError: the reply is damaged; ProtocolError `peer-unknown-card` */
+  /** @throws ProtocolError `peer-damaged`, `peer-unknown-card` */
   read(message: Uint8Array, batch: ReceiveBatch): void {
-    const reader = new CardReader(message, "server");
-    for (let card = reader.next(); card !== undefined; card = reader.next()) {
+    for (const card of repliedCards(message, this.peer)) {
       this.handle(card, batch);
       if (this.error !== undefined) return;
     }
@@ -61,10 +63,8 @@ export class ClientReply {
   private handle(card: Card, batch: ReceiveBatch): void {
     switch (card.type) {
       case "file":
-        this.receive(card, card.content, batch);
-        break;
       case "cfile":
-        this.receive(card, unpackBlob(card.content, ARTIFACT_MAX_BYTES), batch);
+        this.receive(card, batch);
         break;
       case "private":
         this.nextIsPrivate = true;
@@ -93,23 +93,36 @@ export class ClientReply {
         this.noteTime(card.text);
         break;
       case "unknown":
-        if (!card.isBlank) throw unknownCard(card.line);
+        if (!card.isBlank) throw unknownCard(this.peer, card.line);
         break;
       case "malformed":
-        throw unknownCard(card.keyword);
+        throw unknownCard(this.peer, card.keyword);
       default:
       // Pragmas that a pull or push has no use for.
     }
   }
 
-  private receive(card: FileCard | CfileCard, content: Uint8Array, batch: ReceiveBatch): void {
+  private receive(card: FileCard | CfileCard, batch: ReceiveBatch): void {
     const isPrivate = this.nextIsPrivate;
     this.nextIsPrivate = false;
     this.offered.delete(card.hash);
     // Private content that nobody asked for is not taken (fossil-facts G25).
     if (isPrivate && !this.goals.private) return;
     const { hash, source } = card;
+    const content = this.unpacked(card);
+    if (content === undefined) return;
     batch.receive(source === undefined ? { hash, content } : { hash, delta: content, source }, { isPrivate });
+  }
+
+  private unpacked(card: FileCard | CfileCard): Uint8Array | undefined {
+    if (card.type === "file") return card.content;
+    try {
+      return unpackBlob(card.content, ARTIFACT_MAX_BYTES);
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
+      this.refused.push({ hash: card.hash, error });
+      return undefined;
+    }
   }
 
   private noteOffer({ hash, isPrivate }: IgotCard): void {
@@ -146,12 +159,4 @@ function readTime(value: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unknownCard(line: string): ProtocolError {
-  const shown = line.trim().slice(0, 60);
-  return new ProtocolError(
-    "peer-unknown-card",
-    `the peer sent ${JSON.stringify(shown)}, which is no card of a reply`,
-  );
 }

@@ -10,9 +10,13 @@ import { allOffers, clusterOffers, privateOffers, unclusteredOffers, unsentRids 
 import { chooseForm } from "./sync-artifact-form.ts";
 import type { MessageWriter } from "./xfer-format.ts";
 
+/** What is asked for more often than this is not sent again. */
+const SENT_MAX_COUNT = 2;
+
 export interface SendOptions {
   readonly requested: readonly Hash[];
-  readonly onRemote: ReadonlySet<Rid>;
+  /** How often each artifact was sent in earlier rounds. */
+  readonly timesSent: ReadonlyMap<Rid, number>;
   readonly withPrivate: boolean;
 }
 
@@ -28,7 +32,8 @@ export function writeArtifacts(repo: Repo, out: MessageWriter, options: SendOpti
   const asked = options.requested.map((hash) => content.ridOf(hash)).filter((rid) => rid !== undefined);
   const sent = new Set<Rid>();
   for (const rid of [...asked, ...unsentRids(repo.db)]) {
-    if (sent.has(rid)) continue;
+    const timesSent = options.timesSent.get(rid) ?? 0;
+    if (sent.has(rid) || timesSent >= SENT_MAX_COUNT) continue;
     const isPrivate = content.isPrivate(rid);
     if (isPrivate && !options.withPrivate) continue;
     const head = content.head(rid);
@@ -37,7 +42,8 @@ export function writeArtifacts(repo: Repo, out: MessageWriter, options: SendOpti
       out.card({ type: "igot", hash: head.hash, isPrivate });
       continue;
     }
-    const form = chooseForm(repo, rid, { isPrivate });
+    // A delta may have been of no use to the peer.
+    const form = chooseForm(repo, rid, { isPrivate, choice: timesSent === 0 ? "parent" : "whole" });
     if (form === undefined) continue;
     if (isPrivate) out.card({ type: "private" });
     out.card({ type: "file", hash: head.hash, size: form.content.length, ...form });

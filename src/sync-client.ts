@@ -11,7 +11,8 @@
  * in memory, so that a peer that offers what it never sends leaves nothing behind here.
  *
  * What is sent: `unsent` artifacts unasked, others when the peer asks. An artifact leaves `unsent` when a
- * reply without an error has come back, so a push that fails is repeated by the next.
+ * reply without an error has come back, so a push that fails is repeated by the next. A peer that asks again
+ * for what it was sent gets it once more, whole, and then no more.
  *
  * When it ends (fossil-facts B): another round follows while the last one brought artifacts or offers and
  * something is still wanted, or while it sent artifacts. Bounds that stock lacks: a round that brings
@@ -54,6 +55,8 @@ export interface ClientOptions {
   readonly login?: Credentials;
   /** Whether the transport carries a cookie to the peer: newer servers take the login from there. */
   readonly carriesCookie: boolean;
+  /** Bound on the rounds; default `SYNC_ROUND_MAX_COUNT`. */
+  readonly roundMaxCount?: number;
 }
 
 /** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
@@ -93,6 +96,8 @@ export class SyncClient {
   private requested: Hash[] = [];
   /** Sent in the round under way: no longer unsent once it is answered. */
   private inFlight: readonly Rid[] = [];
+  /** How often each artifact was sent in this sync. */
+  private readonly timesSent = new Map<Rid, number>();
   /** Artifacts that the peer is known to have. */
   private readonly onRemote = new Set<Rid>();
   private gimmeLimit = GIMME_MIN_COUNT;
@@ -126,10 +131,11 @@ export class SyncClient {
     if (goals.push) {
       const sent = writeArtifacts(repo, out, {
         requested: this.requested,
-        onRemote: this.onRemote,
+        timesSent: this.timesSent,
         withPrivate: goals.private ?? false,
       });
       this.inFlight = sent;
+      for (const rid of sent) this.timesSent.set(rid, (this.timesSent.get(rid) ?? 0) + 1);
       this.requested = [];
       const isCatalog = goals.verily === true && this.totals.rounds === 0;
       const withClusters = sent.length > 0 && this.totals.rounds === CLUSTERS_ROUND;
@@ -149,18 +155,20 @@ export class SyncClient {
    *
    * @throws ProtocolError `peer-error` when the peer refused, after what came with it was stored;
    *   `peer-unknown-card`; `peer-never-ends`; `peer-unresolved` when offered artifacts never came
-   * @throws FormatError, LimitError for a damaged reply: nothing of it is stored
+   * @throws ProtocolError `peer-damaged` for a reply that cannot be read: nothing of it is stored
    * @throws RepoError for trouble here: nothing of it is stored
    */
   absorb(message: Uint8Array): void {
     const { repo, totals } = this;
-    const reply = new ClientReply(repo, this.goals, this.offered, this.onRemote);
-    const received = receiveAll(repo, { onWrong: "drop", ipaddr: this.options.peer }, (batch) => {
+    const { peer } = this.options;
+    const reply = new ClientReply(repo, peer, this.goals, this.offered, this.onRemote);
+    const received = receiveAll(repo, { onWrong: "drop", ipaddr: peer }, (batch) => {
       reply.read(message, batch);
       if (reply.error === undefined && !reply.isPullOnly) this.forgetUnsent();
     });
     for (const rid of received.stored) this.onRemote.add(rid);
-    this.refused.push(...received.refused);
+    const refused = [...reply.refused, ...received.refused];
+    this.refused.push(...refused);
     this.messages.push(...reply.messages);
     if (Math.abs(reply.skewMs) > Math.abs(this.skewMs)) this.skewMs = reply.skewMs;
     this.remote = reply.version ?? this.remote;
@@ -171,14 +179,14 @@ export class SyncClient {
     totals.artifactsSent += this.inFlight.length;
     totals.artifactsReceived += received.stored.length;
     totals.artifactsKnown += received.knownCount;
-    for (const { hash } of received.refused) this.offered.delete(hash);
+    for (const { hash } of refused) this.offered.delete(hash);
     this.serverError = reply.error;
     this.decide(received.stored.length, reply.newOfferCount);
     this.inFlight = [];
   }
 
   private decide(receivedCount: number, newOfferCount: number): void {
-    const { peer } = this.options;
+    const { peer, roundMaxCount = SYNC_ROUND_MAX_COUNT } = this.options;
     if (this.serverError !== undefined) {
       this.ended = true;
       throw new ProtocolError("peer-error", `${peer} says: ${this.serverError}`, {
@@ -193,12 +201,9 @@ export class SyncClient {
       this.inFlight.length > 0 ||
       (this.goals.push && this.requested.length > 0);
     if (goesOn && this.idleRounds < SYNC_IDLE_ROUND_MAX_COUNT) {
-      if (this.totals.rounds < SYNC_ROUND_MAX_COUNT) return;
+      if (this.totals.rounds < roundMaxCount) return;
       this.ended = true;
-      throw new ProtocolError(
-        "peer-never-ends",
-        `${peer} has not come to an end in ${SYNC_ROUND_MAX_COUNT} rounds`,
-      );
+      throw new ProtocolError("peer-never-ends", `${peer} has not come to an end in ${roundMaxCount} rounds`);
     }
     this.ended = true;
     if (this.goals.pull && this.offered.size > 0) {

@@ -23,6 +23,7 @@
 import { ProtocolError } from "./errors.ts";
 import { CLONE_IDLE_ROUND_MAX_COUNT, CLONE_ROUND_MAX_COUNT } from "./limits.ts";
 import { type Random, randomHex } from "./random.ts";
+import { repliedCards, unknownCard } from "./sync-reply.ts";
 import { type ClientRequest, type Credentials, signedRequest } from "./sync-request.ts";
 import {
   type PeerVersion,
@@ -32,7 +33,6 @@ import {
 } from "./sync-version.ts";
 import type { Card } from "./xfer-card.ts";
 import { MessageWriter } from "./xfer-format.ts";
-import { CardReader } from "./xfer-parse.ts";
 
 const CLONE_PROTOCOL = 3;
 
@@ -119,16 +119,14 @@ export class CloneClient {
   }
 
   /**
-   * @throws FormatError, LimitError: the reply is damaged
-   * @throws ProtocolError `peer-unknown-card`; `peer-no-project` when it does not name its project;
+   * @throws ProtocolError `peer-damaged` for a reply that cannot be read; `peer-unknown-card`; `peer-no-project` when it does not name its project;
    *   `peer-other-project` when it names another than before; `peer-sequence` when it does not say where the
    *   clone goes on; `peer-never-ends`
    */
   read(message: Uint8Array): CloneReply {
     const said: Said = { sequence: undefined, projectCode: undefined, error: undefined, messages: [] };
-    const reader = new CardReader(message, "server");
     const isFirst = this.state.projectCode === undefined;
-    for (let card = reader.next(); card !== undefined; card = reader.next()) {
+    for (const card of repliedCards(message, this.options.peer)) {
       this.listen(card, said);
       // The first reply names the project behind whatever it complains of.
       if (said.error !== undefined && !isFirst) break;
@@ -195,10 +193,10 @@ export class CloneClient {
         said.error ??= card.text;
         break;
       case "unknown":
-        if (!card.isBlank) throw this.unknownCard(card.line);
+        if (!card.isBlank) throw unknownCard(this.options.peer, card.line);
         break;
       case "malformed":
-        throw this.unknownCard(card.keyword);
+        throw unknownCard(this.options.peer, card.keyword);
       default:
       // Artifacts, configuration and files are stored by others; pragmas are hints.
     }
@@ -228,14 +226,6 @@ export class CloneClient {
     return new ProtocolError(
       "peer-never-ends",
       `the clone of ${this.options.peer} does not come to an end ${why}`,
-    );
-  }
-
-  private unknownCard(line: string): ProtocolError {
-    const shown = JSON.stringify(line.trim().slice(0, 60));
-    return new ProtocolError(
-      "peer-unknown-card",
-      `${this.options.peer} sent ${shown}, which is no card of a reply`,
     );
   }
 }

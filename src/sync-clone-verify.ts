@@ -11,7 +11,7 @@ import { errorToRecord, HashMismatchError, type RepoError } from "./errors.ts";
 import { type Hash, hashMatches } from "./hash.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { type TreeNode, type TreeVisitor, walkDeltaTree } from "./repo-delta-tree.ts";
+import { type TreeNode, type TreeVisitor, walkTree } from "./repo-delta-tree.ts";
 import type { TreeBatch } from "./sync-clone-forest.ts";
 import type { RefusedArtifact } from "./sync-clone-store.ts";
 
@@ -36,9 +36,8 @@ export function verifyBatch(repo: Repo, batch: TreeBatch, { hashes }: VerifyOpti
   const trees = treesOf(repo, batch);
   repo.db.snapshot(() => {
     for (const { root, source } of trees.roots) {
-      check.beginTree(root, source);
-      const deltasOf = (rid: Rid) => trees.deltas.get(rid) ?? [];
-      walkDeltaTree(repo.content, root, check, { deltasOf, rootSource: source });
+      check.beginTree(root.rid, source);
+      walkTree(repo.content, root, { deltasOf: (rid) => trees.deltas.get(rid) ?? [] }, check, { source });
     }
   });
   return check.result;
@@ -70,7 +69,7 @@ class BatchCheck implements TreeVisitor {
     this.rootIsStructural = false;
   }
 
-  visit(rid: Rid, hash: Hash, content: Uint8Array): void {
+  visit({ rid, hash }: TreeNode, content: Uint8Array): void {
     this.artifactCount++;
     this.byteCount += content.length;
     if (this.hashes && !hashMatches(content, hash)) {
@@ -83,7 +82,7 @@ class BatchCheck implements TreeVisitor {
     if (isStructural && !this.rootIsStructural && !this.isTreeStructural()) this.strayCount++;
   }
 
-  damaged(_rid: Rid, hash: Hash, error: RepoError): void {
+  damaged({ hash }: TreeNode, error: RepoError): void {
     this.artifactCount++;
     this.wrong.push({ hash, error: errorToRecord(error) });
   }
@@ -111,7 +110,7 @@ function mismatch(hash: Hash, size: number): HashMismatchError {
 }
 
 interface Trees {
-  readonly roots: readonly { readonly root: Rid; readonly source: Rid | undefined }[];
+  readonly roots: readonly { readonly root: TreeNode; readonly source: Rid | undefined }[];
   /** What is to be visited after each artifact; those that nothing depends on come first. */
   readonly deltas: ReadonlyMap<Rid, readonly TreeNode[]>;
 }
@@ -119,17 +118,17 @@ interface Trees {
 function treesOf({ content }: Repo, { rids, sources }: TreeBatch): Trees {
   const sourceRids = new Set<number>();
   for (const source of sources) if (source >= 0) sourceRids.add(rids[source]!);
-  const roots: { root: Rid; source: Rid | undefined }[] = [];
+  const roots: { root: TreeNode; source: Rid | undefined }[] = [];
   const deltas = new Map<Rid, TreeNode[]>();
   for (let i = 0; i < rids.length; i++) {
     const rid = rids[i]! as Rid;
     const source = sources[i]!;
+    const node: TreeNode = { rid, hash: content.hashOf(rid), hasDeltas: sourceRids.has(rid) };
     if (source < 0) {
-      roots.push({ root: rid, source: source === -1 ? undefined : ((-1 - source) as Rid) });
+      roots.push({ root: node, source: source === -1 ? undefined : ((-1 - source) as Rid) });
       continue;
     }
     const of = rids[source]! as Rid;
-    const node: TreeNode = { rid, hash: content.hashOf(rid), hasDeltas: sourceRids.has(rid) };
     const known = deltas.get(of);
     if (known === undefined) deltas.set(of, [node]);
     else known.push(node);

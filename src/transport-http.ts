@@ -11,7 +11,7 @@
 import type { Bytes } from "./bytes.ts";
 import { concat } from "./bytes.ts";
 import type { Clock, Timer } from "./clock.ts";
-import { EdgeSyncError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
+import { EdgeSyncError, FormatError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
 import { HTTP_IDLE_SECONDS, HTTP_REDIRECT_MAX_COUNT, MESSAGE_MAX_BYTES } from "./limits.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
 import { decodeMessage, encodeMessage, framingOf } from "./xfer-message.ts";
@@ -169,6 +169,10 @@ export class HttpTransport implements Transport {
     if (watch.expired) {
       const seconds = watch.timeoutMs / 1000;
       return new TimeoutError("peer-timeout", `${this.peer} was silent for ${seconds} s`, { cause: error });
+    }
+    if (error instanceof FormatError) {
+      const message = `${this.peer} sent a reply that cannot be read: ${error.message}`;
+      return new ProtocolError("peer-damaged", message, { cause: error });
     }
     if (error instanceof EdgeSyncError || watch.signal.aborted) return error;
     const { code = "", message } = error as { code?: string; message: string };

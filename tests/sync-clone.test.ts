@@ -402,7 +402,7 @@ describe("a peer that is no Fossil server", () => {
     ["no page number", VERSION + PUSH, "peer-sequence"],
     ["an unheard-of card", `${PUSH}frobnicate\n`, "peer-unknown-card"],
     ["a card that cannot be read", `${PUSH}cfile ${hex("1")} ten 5\n`, "peer-unknown-card"],
-    ["a card cut short", `${PUSH}cfile ${hex("1")} 10 500\nabc`, "xfer-truncated"],
+    ["a card cut short", `${PUSH}cfile ${hex("1")} 10 500\nabc`, "peer-damaged"],
     ["a negative page number", `${PUSH}clone_seqno -1\n`, "peer-unknown-card"],
   ])("answers with %s", async (_, reply, code) => {
     const error = await failure(clone(scripted(() => [reply]).transport));

@@ -83,7 +83,7 @@ describe("http client", () => {
     [
       "a damaged body",
       "HTTP/1.0 200 OK\r\nContent-Type: application/x-fossil\r\nContent-Length: 7\r\n\r\n\0\0\0\x09x\x01\x01",
-      "xfer-zlib",
+      "peer-damaged",
     ],
   ])("says so of %s", async (_, answer, code) => {
     expect((await failure(to(rawPeer(answer)).exchange(utf8("ping")))).code).toBe(code);
