@@ -8,9 +8,16 @@ import { NameError, UsageError } from "./errors.ts";
 const FIXED = new Set(["project-code", "server-code", "content-schema", "aux-schema"]);
 
 export const configCommand = group({
-  description: "lists, reads and changes the settings of a repository",
+  description: "lists, reads, changes and exchanges the settings of a repository",
   examples: [{ line: "edgesync repo config set project-name Apollo", about: "name the project" }],
-  subCommands: { ls: () => lsCommand, get: () => getCommand, set: () => setCommand },
+  subCommands: {
+    ls: () => lsCommand,
+    get: () => getCommand,
+    set: () => setCommand,
+    pull: async () => (await import("./cmd-repo-config-exchange.ts")).pullCommand,
+    push: async () => (await import("./cmd-repo-config-exchange.ts")).pushCommand,
+    sync: async () => (await import("./cmd-repo-config-exchange.ts")).syncCommand,
+  },
 });
 
 const lsCommand = command({

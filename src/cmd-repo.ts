@@ -20,5 +20,7 @@ export const repoCommand = group({
     serve: async () => (await import("./cmd-leaf.ts")).serveCommand,
     config: async () => (await import("./cmd-repo-config.ts")).configCommand,
     user: async () => (await import("./cmd-repo-user.ts")).userCommand,
+    uv: async () => (await import("./cmd-repo-uv.ts")).uvCommand,
+    shun: async () => (await import("./cmd-repo-shun.ts")).shunCommand,
   },
 });
