@@ -9,6 +9,7 @@ import { randomHex } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { ClientOptions, SyncTotals } from "./sync-client.ts";
 import { ServerSaid } from "./sync-client-said.ts";
+import { repliedCards } from "./sync-reply.ts";
 import { type ClientRequest, signedRequest } from "./sync-request.ts";
 import type { SyncEngine } from "./sync-session.ts";
 import {
@@ -19,7 +20,6 @@ import {
 } from "./sync-version.ts";
 import type { Card } from "./xfer-card.ts";
 import { MessageWriter } from "./xfer-format.ts";
-import { CardReader } from "./xfer-parse.ts";
 
 export abstract class DataClient implements SyncEngine {
   /** "Artifacts" are files, or rows. */
@@ -66,14 +66,13 @@ export abstract class DataClient implements SyncEngine {
    * Takes the reply to the last request: one transaction.
    *
    * @throws ProtocolError `peer-error` when the peer refused, after what came before that was stored;
-   *   `peer-unknown-card`; and what the client throws at its end
-   * @throws FormatError, LimitError for a damaged reply, RepoError for trouble here: nothing of it is stored
+   *   `peer-unknown-card`, and `peer-damaged` for a reply that cannot be read: nothing of it is stored
+   * @throws RepoError for trouble here: nothing of it is stored
    */
   absorb(message: Uint8Array): void {
-    const said = new ServerSaid(this.repo);
+    const said = new ServerSaid(this.repo, this.options.peer);
     this.repo.db.write(() => {
-      const reader = new CardReader(message, "server");
-      for (let card = reader.next(); card !== undefined; card = reader.next()) {
+      for (const card of repliedCards(message, this.options.peer)) {
         said.hear(card);
         if (said.error !== undefined) break;
         this.take(card);

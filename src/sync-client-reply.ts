@@ -7,18 +7,14 @@
  */
 import { FormatError, LimitError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
-import { parseDate } from "./julian.ts";
 import { ARTIFACT_MAX_BYTES, OFFER_MAX_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
 import type { ReceiveBatch, Refusal } from "./repo-receive.ts";
-import { repliedCards, unknownCard } from "./sync-reply.ts";
-import type { PeerVersion } from "./sync-version.ts";
+import { ServerSaid } from "./sync-client-said.ts";
+import { repliedCards } from "./sync-reply.ts";
 import type { Card, CfileCard, FileCard, IgotCard } from "./xfer-card.ts";
 import { unpackBlob } from "./zlib.ts";
-
-/** A reply takes time to arrive: a peer whose clock is behind by less than this is not behind. */
-const SKEW_TOLERANCE_MS = 20_000;
 
 /** What the client is out for. */
 export interface ReplyGoals {
@@ -29,16 +25,12 @@ export interface ReplyGoals {
 }
 
 export class ClientReply {
-  readonly messages: string[] = [];
+  readonly said: ServerSaid;
   readonly requested: Hash[] = [];
   /** Artifacts whose payload could not be unpacked. */
   readonly refused: Refusal[] = [];
-  version: PeerVersion | undefined;
-  error: string | undefined;
   /** The peer takes nothing from us. */
   isPullOnly = false;
-  /** The peer's clock minus ours; 0 when it cannot be told apart. */
-  skewMs = 0;
   /** Offers that were news. */
   newOfferCount = 0;
   private nextIsPrivate = false;
@@ -50,13 +42,15 @@ export class ClientReply {
     /** Offered and not here, by hash; changed by what the reply says. */
     private readonly offered: Map<Hash, boolean>,
     private readonly onRemote: Set<Rid>,
-  ) {}
+  ) {
+    this.said = new ServerSaid(repo, peer);
+  }
 
   /** @throws ProtocolError `peer-damaged`, `peer-unknown-card` */
   read(message: Uint8Array, batch: ReceiveBatch): void {
     for (const card of repliedCards(message, this.peer)) {
       this.handle(card, batch);
-      if (this.error !== undefined) return;
+      if (this.said.error !== undefined) return;
     }
   }
 
@@ -75,30 +69,10 @@ export class ClientReply {
       case "gimme":
         if (this.goals.push) this.requested.push(card.hash);
         break;
-      case "cookie":
-        this.repo.config.set("cookie", card.value);
-        break;
-      case "message":
-        // Not an error: the sync goes on in the other direction.
-        if (card.text.startsWith("pull only")) this.isPullOnly = true;
-        this.messages.push(card.text);
-        break;
-      case "error":
-        this.error = card.text;
-        break;
-      case "pragma server-version":
-        this.version = { version: card.version, date: card.date ?? 0, time: card.time ?? 0 };
-        break;
-      case "comment":
-        this.noteTime(card.text);
-        break;
-      case "unknown":
-        if (!card.isBlank) throw unknownCard(this.peer, card.line);
-        break;
-      case "malformed":
-        throw unknownCard(this.peer, card.keyword);
       default:
-      // Pragmas that a pull or push has no use for.
+        // Not an error: the sync goes on in the other direction.
+        if (card.type === "message" && card.text.startsWith("pull only")) this.isPullOnly = true;
+        this.said.hear(card);
     }
   }
 
@@ -142,21 +116,5 @@ export class ClientReply {
     if (this.offered.size >= OFFER_MAX_COUNT) return;
     this.offered.set(hash, isPrivate);
     this.newOfferCount++;
-  }
-
-  private noteTime(comment: string): void {
-    const match = /^ timestamp (\S{19})/.exec(comment);
-    if (match === null) return;
-    const theirs = readTime(match[1]!);
-    const skewMs = theirs === undefined ? 0 : theirs - this.repo.clock.now();
-    this.skewMs = skewMs < 0 && skewMs > -SKEW_TOLERANCE_MS ? 0 : skewMs;
-  }
-}
-
-function readTime(value: string): number | undefined {
-  try {
-    return parseDate(value);
-  } catch {
-    return undefined;
   }
 }

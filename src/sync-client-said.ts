@@ -2,9 +2,9 @@
  * What a server says in a reply besides data: its version, its clock, messages, errors, cookies. Every
  * client hears these cards the same way. Rules: fossil-facts B, C.
  */
-import { ProtocolError } from "./errors.ts";
 import { parseDate } from "./julian.ts";
 import type { Repo } from "./repo.ts";
+import { unknownCard } from "./sync-reply.ts";
 import type { PeerVersion } from "./sync-version.ts";
 import type { Card } from "./xfer-card.ts";
 
@@ -19,7 +19,11 @@ export class ServerSaid {
   /** The peer's clock minus ours; 0 when it cannot be told apart. */
   skewMs = 0;
 
-  constructor(private readonly repo: Repo) {}
+  constructor(
+    private readonly repo: Repo,
+    /** The peer as errors name it. */
+    private readonly peer: string,
+  ) {}
 
   /**
    * Notes what `card` says.
@@ -44,10 +48,10 @@ export class ServerSaid {
         this.noteTime(card.text);
         break;
       case "unknown":
-        if (!card.isBlank) throw unknownCard(card.line);
+        if (!card.isBlank) throw unknownCard(this.peer, card.line);
         break;
       case "malformed":
-        throw unknownCard(card.keyword);
+        throw unknownCard(this.peer, card.keyword);
       default:
       // Data, or pragmas that the client has no use for.
     }
@@ -68,12 +72,4 @@ function readTime(value: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function unknownCard(line: string): ProtocolError {
-  const shown = line.trim().slice(0, 60);
-  return new ProtocolError(
-    "peer-unknown-card",
-    `the peer sent ${JSON.stringify(shown)}, which is no card of a reply`,
-  );
 }

@@ -164,14 +164,15 @@ export class SyncClient {
     const reply = new ClientReply(repo, peer, this.goals, this.offered, this.onRemote);
     const received = receiveAll(repo, { onWrong: "drop", ipaddr: peer }, (batch) => {
       reply.read(message, batch);
-      if (reply.error === undefined && !reply.isPullOnly) this.forgetUnsent();
+      if (reply.said.error === undefined && !reply.isPullOnly) this.forgetUnsent();
     });
     for (const rid of received.stored) this.onRemote.add(rid);
     const refused = [...reply.refused, ...received.refused];
     this.refused.push(...refused);
-    this.messages.push(...reply.messages);
-    if (Math.abs(reply.skewMs) > Math.abs(this.skewMs)) this.skewMs = reply.skewMs;
-    this.remote = reply.version ?? this.remote;
+    const { said } = reply;
+    this.messages.push(...said.messages);
+    if (Math.abs(said.skewMs) > Math.abs(this.skewMs)) this.skewMs = said.skewMs;
+    this.remote = said.version ?? this.remote;
     this.requested = reply.requested;
     if (reply.isPullOnly) this.goals = { ...this.goals, push: false };
     totals.rounds++;
@@ -180,7 +181,7 @@ export class SyncClient {
     totals.artifactsReceived += received.stored.length;
     totals.artifactsKnown += received.knownCount;
     for (const { hash } of refused) this.offered.delete(hash);
-    this.serverError = reply.error;
+    this.serverError = said.error;
     this.decide(received.stored.length, reply.newOfferCount);
     this.inFlight = [];
   }

@@ -85,7 +85,8 @@ test("rows that were not asked for have no effect", async () => {
 });
 
 test("a reply that is damaged changes nothing", async () => {
-  const peer = scripted(() => ["config /config 18\n99 'css' value 'bad'\n", "config /config 99\nx"]);
-  await failure(exchange(peer, { area: "css", pull: true, push: false }));
+  const peer = scripted(() => ["config /config 20\n99 'css' value 'bad'\n", "config /config 99\nx"]);
+  const damaged = exchange(peer, { area: "css", pull: true, push: false });
+  expect((await failure(damaged)).code).toBe("peer-damaged");
   expect(ours.repo.config.get("css")).toBe("ours, newer");
 });
