@@ -17,6 +17,12 @@ import { Repo } from "./repo.ts";
 import { type ProjectSummary, summarize } from "./repo-summary.ts";
 import { type ServeFacts, serveExchange, WriteNeeded } from "./sync-server.ts";
 
+/**
+ * Past a reply of this size the thread collects garbage at once: the pieces of a clone page live outside of the
+ * heap, which therefore looks small to the collector while the process grows.
+ */
+const COLLECT_FROM_BYTES = 1_000_000;
+
 export type Access = "read" | "write";
 
 export interface ServeInput {
@@ -72,6 +78,7 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
       }
       try {
         const reply = serveExchange(repo, input);
+        if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(true);
         return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
       } catch (error) {
         if (access === "read" && error instanceof WriteNeeded) {
