@@ -19,10 +19,15 @@ afterAll(async () => {
   await oracle.stop();
 });
 
+/** A server measures the round trip of a connection that is a second old: when that is depends on the machine. */
+async function withoutPings(heard: Promise<string>): Promise<string> {
+  return (await heard).replace(/^PING\r\n/gm, "");
+}
+
 describe("a raw connection gets the same bytes", () => {
   test.each(SCRIPTS)("%s", async (_name, script) => {
-    const expected = await transcript(oracle.port, script);
-    expect(await transcript(broker.port!, script)).toBe(expected);
+    const expected = await withoutPings(transcript(oracle.port, script));
+    expect(await withoutPings(transcript(broker.port!, script))).toBe(expected);
   });
 
   test.each([
