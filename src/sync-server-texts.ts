@@ -18,7 +18,8 @@ export const TEXTS = {
   cloneSequence: "invalid clone sequence number",
   uvHash: "in+uvfile+line%2C+HASH+does+not+match+CONTENT",
   malformed: (keyword: string) => `malformed+${keyword}+line`,
-  badCommand: (line: string) => `bad command: ${line}`,
+  /** For stock a line ends with a NUL, when it is said again. */
+  badCommand: (line: string) => `bad command: ${line.split("\0", 1)[0]}`,
   wrongHash: (hash: string) => `wrong+hash+on+received+artifact%3A+${hash}`,
   schemaOutdated: "database schema is out-of-date on the server.",
 } as const;

@@ -93,6 +93,8 @@ class RowReader {
       end += 2;
     }
     this.position = end + 1;
+    // What follows at once would be neither a word of its own nor part of the text.
+    if (this.word() !== "") return undefined;
     const bytes = this.content.subarray(start, end);
     if (bytes.includes(0)) return undefined;
     return (strictText(bytes) ?? decodeText(bytes)).replaceAll("''", "'");

@@ -33,8 +33,8 @@ test("values of every kind", () => {
   expect(parse("1 'k' info 9223372036854775807")).toEqual({ mtime: 1, key: "k", info: 2n ** 63n - 1n });
 });
 
-test("any white space, and none after a text", () => {
-  expect(parse("\n 1\t'k'\v pw\f'x'cap \r'y'  \n")).toEqual({ mtime: 1, key: "k", pw: "x", cap: "y" });
+test("any white space", () => {
+  expect(parse("\n 1\t'k'\v pw\f'x'\ncap \r'y'  \n")).toEqual({ mtime: 1, key: "k", pw: "x", cap: "y" });
 });
 
 test("columns that are not known, and a word without its partner, are passed over", () => {
@@ -61,6 +61,8 @@ test.each([
   "1 'k",
   "1 'k' pw 'x",
   "1 'k' pw x",
+  "1 'k' pw 'x'cap 'y'",
+  "1 'k'pw 'x'",
   "1 'k' pw 1.5",
   "1 'k' pw -1",
   "1 'k' pw 0x10",

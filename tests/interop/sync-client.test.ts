@@ -226,17 +226,17 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     await using _ = server;
     const clone = fresh("clone");
     await ok("repo", "clone", server.urlAs("eve", "pw"), clone);
-    const add = (file: string, mark: number) =>
+    const add = (file: string, mark: number, bytes: number) =>
       opened(file, "write", ({ content, db }) =>
         db.write(() => {
           const put = (bytes: Uint8Array) => content.put(bytes, { rcvid: 0, isPrivate: false });
-          put(noise(25_000_000 + mark));
+          put(noise(bytes));
           for (let i = 0; i < 1500; i++) put(Buffer.from(`small artifact ${mark}.${i}`));
         }),
       );
-    add(clone, 1);
+    add(clone, 1, 25_000_000);
     await ok("sync", "push", "-R", clone);
-    add(path, 2);
+    add(path, 2, 9_000_000);
     await ok("sync", "pull", "-R", clone);
     expect(held(clone)).toEqual(held(path).filter((line) => !line.endsWith("private")));
   });
