@@ -76,7 +76,10 @@ async function serve(
 ): Promise<ExitCode> {
   return runDaemon(args, context, async (log) => {
     const { startLeaf } = await import("./leaf.ts");
-    const leaf = await startLeaf({ source, http, version: release.version }, { clock: context.clock, log });
+    const leaf = await startLeaf(
+      { source, http, version: release.version },
+      { clock: context.clock, random: context.random, log },
+    );
     return { addresses: { http: leaf.httpUrl }, stop: () => leaf.stop() };
   });
 }

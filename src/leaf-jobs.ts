@@ -11,6 +11,7 @@ import type { Bytes } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { Transferable } from "./executor.ts";
 import type { EpochMs } from "./julian.ts";
+import { createSyncJobs } from "./leaf-sync-jobs.ts";
 import { LOCK_WAIT_MS } from "./limits.ts";
 import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
@@ -68,7 +69,15 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     return repo;
   };
 
+  const syncJobs = createSyncJobs((path) => {
+    const repo = repoAt(path, "write");
+    repo.db.setBusyTimeout(LOCK_WAIT_MS);
+    return repo;
+  });
+
   return {
+    ...syncJobs,
+
     serve(input: ServeInput): Transferable<ServeOutcome> {
       const { path, access, body } = input;
       const repo = repoAt(path, access);

@@ -12,6 +12,8 @@ import type { Clock } from "./clock.ts";
 import { NameError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import { createLeafJobs, type LeafJobs, type ServeInput, type ServeOutcome } from "./leaf-jobs.ts";
+import { WriterEngine } from "./leaf-sync-engine.ts";
+import type { SessionInput } from "./leaf-sync-jobs.ts";
 import type { Random } from "./random.ts";
 import type { ProjectSummary } from "./repo-summary.ts";
 
@@ -71,6 +73,11 @@ export class HostedRepository {
 
   prepare(): Promise<void> {
     return this.writer.run("prepare", { path: this.path });
+  }
+
+  /** Begins a sync with a peer: its transactions queue with those of the exchanges. */
+  beginSync(input: Omit<SessionInput, "id" | "path">): Promise<WriterEngine> {
+    return WriterEngine.begin(this.writer, { ...input, path: this.path });
   }
 }
 

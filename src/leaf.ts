@@ -2,15 +2,17 @@
  * A leaf: repositories kept open and served until told to stop. `startLeaf` wires the parts together and
  * returns when every listener is up; signals, configuration and words on the terminal belong to the shell.
  *
- * Stopping: refuse new exchanges, answer those under way, checkpoint and close the repositories, end the
+ * Stopping: break off syncs with peers, refuse new exchanges, answer those under way, checkpoint and close the repositories, end the
  * threads. A second `stop` waits for the first.
  */
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
+import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
 import { leafPages } from "./leaf-pages.ts";
 import { HostedRepositories, type Threads, workerThreads } from "./leaf-repositories.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { Logger } from "./log.ts";
+import type { Random } from "./random.ts";
 import { errorReply } from "./sync-server.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
 import {
@@ -24,11 +26,14 @@ export interface LeafOptions {
   /** One repository file, or a directory whose `*.fossil` files are served each at `/NAME`. */
   readonly source: { readonly file: string } | { readonly directory: string };
   readonly http: ListenAddress | undefined;
+  /** With one repository file: it is kept in sync with its peers, and commands may ask about it. */
+  readonly keep?: KeepOptions;
   readonly version: string;
 }
 
 export interface LeafDependencies {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   /** Default: worker threads. */
   readonly threads?: Threads;
@@ -38,10 +43,15 @@ export interface Leaf {
   /** Where HTTP is served, ending in `/`; undefined when it is off. */
   readonly httpUrl: string | undefined;
   readonly telemetry: Telemetry;
+  /** With the option `keep`. */
+  readonly keeper: Keeper | undefined;
   stop(): Promise<void>;
 }
 
-/** @throws RepoError when the repository cannot be opened; EdgeSyncError `address-in-use` */
+/**
+ * @throws RepoError when the repository cannot be opened, `leaf-running` when another leaf keeps it;
+ *   EdgeSyncError `address-in-use`
+ */
 export async function startLeaf(options: LeafOptions, deps: LeafDependencies): Promise<Leaf> {
   const { clock, log } = deps;
   const { source } = options;
@@ -58,6 +68,7 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   });
   let stopping: Promise<void> | undefined;
   let http: HttpServer | undefined;
+  let keeper: Keeper | undefined;
   try {
     if ("file" in source) await repositories.at("/").prepare();
     if (options.http !== undefined) {
@@ -68,7 +79,12 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
         pages: leafPages({ repositories, telemetry, isReady: () => stopping === undefined }),
       });
     }
+    if (options.keep !== undefined) {
+      const about = { version: options.version, http: http?.url ?? null };
+      keeper = await keepRepository(repositories.at("/"), options.keep, about, deps);
+    }
   } catch (error) {
+    await http?.stop();
     await repositories.close();
     throw error;
   }
@@ -81,9 +97,10 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   return {
     httpUrl: http?.url,
     telemetry,
+    keeper,
     stop() {
       stopping ??= (async () => {
-        await http?.stop();
+        await Promise.all([keeper?.stop(), http?.stop()]);
         await repositories.close();
         log.debug("stopped");
       })();

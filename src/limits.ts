@@ -139,3 +139,63 @@ export const NATS_AUTH_TIMEOUT_MS = 2_000;
 
 /** Subscriptions of one connection. */
 export const NATS_SUBSCRIPTION_MAX_COUNT = 1_000_000;
+
+/** Peers that a leaf syncs with at the same time; others wait for their turn. */
+export const SYNC_CONCURRENT_MAX_COUNT = 4;
+
+/** Messages of a peer, and refused artifacts, that are kept of one sync. */
+export const SYNC_TOLD_MAX_COUNT = 20;
+
+/** How long a leaf waits after a failed sync before it tries again, at first. */
+export const SYNC_RETRY_MIN_MS = 1_000;
+
+/** How long it waits after many failures. */
+export const SYNC_RETRY_MAX_MS = 300_000;
+
+/** Longest wait between two attempts to reach an external NATS server. */
+export const NATS_RECONNECT_MAX_MS = 8_000;
+
+/** Time between two PINGs to an external NATS server; two without an answer end the connection. */
+export const NATS_EXTERNAL_PING_MS = 20_000;
+
+/** Largest message, inflated, to a NATS peer that does not say how large it may be. */
+export const NATS_PLAIN_MESSAGE_MAX_BYTES = 67_108_864;
+
+/** Payload of one chunk of a message that is sent in parts, before headers. */
+export const NATS_CHUNK_MAX_BYTES = 524_288;
+
+/** Chunks on their way that their receiver has not acknowledged, in bytes. */
+export const NATS_WINDOW_MAX_BYTES = 4_194_304;
+
+/** Messages up to this size travel as one if the server allows; larger ones in chunks where the peer knows them. */
+export const NATS_WHOLE_MESSAGE_MAX_BYTES = 262_144;
+
+/** Exchanges over NATS that one repository answers at a time. */
+export const NATS_SERVED_MAX_COUNT = 8;
+
+/** Exchanges over NATS that wait for their turn; further ones are refused. */
+export const NATS_WAITING_MAX_COUNT = 256;
+
+/** Messages that are being received in chunks by one server, their announced sizes added up. */
+export const NATS_INCOMING_MAX_BYTES = 1_610_612_736;
+
+/** Silence of a peer after which an exchange over NATS fails. */
+export const NATS_IDLE_MS = 30_000;
+
+/** Time between two signs of life of a peer that works on a request. */
+export const NATS_ALIVE_MS = 2_000;
+
+/** Time without an acknowledgement after which the chunks on their way are sent again. */
+export const NATS_RESEND_MS = 1_500;
+
+/** Largest body of a request to a leaf's control server. */
+export const CONTROL_BODY_MAX_BYTES = 65_536;
+
+/** Requests that a leaf's control server answers at the same time. */
+export const CONTROL_REQUEST_MAX_COUNT = 64;
+
+/** How long a stopping control server waits for its last answers to leave. */
+export const CONTROL_DRAIN_MS = 500;
+
+/** Largest file that is read as the one a leaf writes its control address to. */
+export const CONTROL_FILE_MAX_BYTES = 4_096;

@@ -10,5 +10,8 @@ if (words.length === 1 && words[0] === "--version") {
   console.log(versionText());
 } else {
   const { runCli } = await import("./cli-run.ts");
-  process.exit(await runCli(words, process.env));
+  const env = { ...process.env };
+  // The runtime's own fetch would follow these even where it is told to use no proxy: commands say which to use.
+  for (const name of Object.keys(env)) if (/^(?:https?|all)_proxy$/i.test(name)) delete process.env[name];
+  process.exit(await runCli(words, env));
 }

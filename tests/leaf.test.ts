@@ -37,7 +37,7 @@ function makeRepository(path: string, projectName: string): string {
 async function start(source: { file: string } | { directory: string }, inline = true): Promise<string> {
   const leaf = await startLeaf(
     { source, http: { host: "127.0.0.1", port: 0 }, version: "test" },
-    { clock: systemClock, log: silentLogger, ...(inline && { threads: inlineThreads(deps) }) },
+    { ...deps, log: silentLogger, ...(inline && { threads: inlineThreads(deps) }) },
   );
   leaves.push(leaf);
   return leaf.httpUrl!;

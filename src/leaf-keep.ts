@@ -1,0 +1,100 @@
+/**
+ * What a leaf does for the one repository it keeps, beside serving it: it syncs with its peers, now and then and when
+ * it is told to, and answers the commands that ask about it.
+ *
+ * Control routes: `GET /status` → `LeafStatus`; `POST /sync` → `SyncStatus[]`, once every peer was synced with.
+ */
+import type { Clock } from "./clock.ts";
+import { EdgeSyncError } from "./errors.ts";
+import { type LeafControl, startControl } from "./leaf-control.ts";
+import { LeafPoll } from "./leaf-poll.ts";
+import type { HostedRepository } from "./leaf-repositories.ts";
+import { type LeafStatus, peerStatus, syncStatus } from "./leaf-status.ts";
+import { LeafSync, type SyncManners, type SyncOutcome, type SyncPeer } from "./leaf-sync.ts";
+import type { Logger } from "./log.ts";
+import type { Random } from "./random.ts";
+
+export interface KeepOptions extends SyncManners {
+  /** Known from the start, and polled. */
+  readonly peers: readonly SyncPeer[];
+  /** Between two polls of a peer, about. */
+  readonly pollMs: number;
+  /** What polls and `syncNow` do. */
+  readonly push: boolean;
+  readonly pull: boolean;
+}
+
+export interface KeepDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface Keeper {
+  readonly sync: LeafSync;
+  readonly poll: LeafPoll;
+  /** Syncs with every peer. */
+  syncNow(why: string): Promise<SyncOutcome[]>;
+  /** Breaks off syncs, at the end of the transaction in hand. */
+  stop(): Promise<void>;
+}
+
+/**
+ * @param about what `status` tells of the leaf beside its peers
+ * @throws RepoError `leaf-running` when another leaf keeps the repository
+ */
+export async function keepRepository(
+  hosted: HostedRepository,
+  options: KeepOptions,
+  about: Pick<LeafStatus, "version" | "http">,
+  deps: KeepDependencies,
+): Promise<Keeper> {
+  const { clock } = deps;
+  const { push, pull } = options;
+  const sync = new LeafSync((input) => hosted.beginSync(input), options, deps);
+  const poll = new LeafPoll(sync, { intervalMs: options.pollMs, push, pull }, deps);
+  const syncNow = (why: string) => sync.requestAll({ push, pull, why });
+  const startedAt = clock.now();
+  const status = (): LeafStatus => ({
+    pid: process.pid,
+    repository: hosted.path,
+    startedAt: new Date(startedAt).toISOString(),
+    ...about,
+    peers: sync.peers.map(peerStatus),
+  });
+  const control = await startControlIfPossible(hosted.path, deps, {
+    "GET /status": status,
+    "POST /sync": async () => (await syncNow("command")).map(syncStatus),
+  });
+  for (const peer of options.peers) {
+    sync.add(peer);
+    poll.add(peer.name);
+  }
+  return {
+    sync,
+    poll,
+    syncNow,
+    async stop() {
+      poll.stop();
+      await sync.stop();
+      await control?.stop();
+    },
+  };
+}
+
+/** A folder that cannot be written is no reason not to serve what is in it. */
+async function startControlIfPossible(
+  path: string,
+  deps: KeepDependencies,
+  routes: Parameters<typeof startControl>[1],
+): Promise<LeafControl | undefined> {
+  try {
+    return await startControl(path, routes, deps);
+  } catch (error) {
+    if (!(error instanceof EdgeSyncError) || error.code !== "control-file") throw error;
+    deps.log.warn("no control file: edgesync status and sync now will not find this leaf", {
+      reason: error.message,
+    });
+    return undefined;
+  }
+}

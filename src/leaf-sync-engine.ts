@@ -1,0 +1,65 @@
+/**
+ * A sync engine whose other half is a session in the thread that writes to the repository
+ * (`leaf-sync-jobs.ts`): what `runSync` asks for is answered from there.
+ */
+import { reviveError } from "./errors.ts";
+import type { Executor } from "./executor.ts";
+import type { SessionInput, SessionStep, SyncJobs } from "./leaf-sync-jobs.ts";
+import type { SyncTotals } from "./sync-client.ts";
+import type { ClientRequest } from "./sync-request.ts";
+import type { SyncEngine } from "./sync-session.ts";
+
+let lastId = 0;
+
+export class WriterEngine implements SyncEngine {
+  private constructor(
+    private readonly writer: Executor<SyncJobs>,
+    private readonly id: number,
+    private step: SessionStep,
+  ) {}
+
+  /** Begins a session. @throws RepoError when the repository cannot be opened */
+  static async begin(writer: Executor<SyncJobs>, input: Omit<SessionInput, "id">): Promise<WriterEngine> {
+    const id = ++lastId;
+    return new WriterEngine(writer, id, await writer.run("syncBegin", { ...input, id }));
+  }
+
+  get isDone(): boolean {
+    return this.step.message === undefined && this.step.error === undefined;
+  }
+
+  get totals(): SyncTotals {
+    return this.step.totals;
+  }
+
+  get wantedCount(): number {
+    return this.step.wantedCount;
+  }
+
+  /** What the session had to tell beside the totals: empty before its end. */
+  get said(): Pick<SessionStep, "refused" | "messages" | "skewMs"> {
+    return this.step;
+  }
+
+  /** @throws what hindered the session from making a message */
+  request(): ClientRequest {
+    const { message, cookie, error } = this.step;
+    if (error !== undefined) throw reviveError(error);
+    if (message === undefined) throw new Error("the session is over");
+    return { message, cookie };
+  }
+
+  /** @throws what `absorb` of the engine throws */
+  async absorb(message: Uint8Array): Promise<void> {
+    // A buffer that the transport may share is copied, one that holds nothing else moves.
+    const isWhole = message.length === message.buffer.byteLength && message.buffer instanceof ArrayBuffer;
+    const reply = isWhole ? message : message.slice();
+    this.step = await this.writer.run("syncStep", { id: this.id, reply }, [reply.buffer as ArrayBuffer]);
+    if (this.step.error !== undefined) throw reviveError(this.step.error);
+  }
+
+  /** Lets the session go, however far it has come. */
+  async end(): Promise<void> {
+    if (this.step.message !== undefined) await this.writer.run("syncEnd", { id: this.id });
+  }
+}
