@@ -22,6 +22,7 @@ import {
   type SQLQueryBindings,
 } from "bun:sqlite";
 import { RepoError } from "./errors.ts";
+import { faultPoint } from "./fault-point.ts";
 import { BUSY_TIMEOUT_MS, CLOSE_BUSY_TIMEOUT_MS } from "./limits.ts";
 
 export type SqlValue = string | number | bigint | Uint8Array | boolean | null;
@@ -210,20 +211,25 @@ export class Db {
     if (this.depth > 0) return body();
     this.exec(begin);
     this.depth++;
+    const isWrite = begin === "BEGIN IMMEDIATE";
+    let result: T;
     try {
-      const result = body();
+      if (isWrite) faultPoint("db-begun", this);
+      result = body();
       // It would run on after the COMMIT.
       if (result instanceof Promise) throw new Error("the body of a transaction must be synchronous");
+      if (isWrite) faultPoint("db-commit");
       this.exec("COMMIT");
-      return result;
     } catch (error) {
-      if (begin === "BEGIN IMMEDIATE") this.rollbacks++;
+      if (isWrite) this.rollbacks++;
       // A failed COMMIT or a full disk may have rolled back already.
       if (this.inner.inTransaction) this.inner.run("ROLLBACK");
       throw error;
     } finally {
       this.depth--;
     }
+    if (isWrite) faultPoint("db-committed");
+    return result;
   }
 
   /** Write transactions of this connection that were undone: what was read or cached during one may not exist. */

@@ -16,6 +16,7 @@
 import { type Bytes, EMPTY } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError, FormatError, HashMismatchError, LimitError, RepoError } from "./errors.ts";
+import { faultPoint } from "./fault-point.ts";
 import { formatDateTime } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import { Capabilities } from "./repo-capability.ts";
@@ -80,6 +81,7 @@ export function serveExchange(repo: Repo, request: ServeRequest, options: ServeO
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
   const reply = serveMessage(repo, message, request);
   const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
+  faultPoint("serve-reply");
   return { contentType, body, facts: reply.facts };
 }
 

@@ -4,6 +4,7 @@
  *
  * The engine is an interface, for it may live in another thread than the socket: `SyncClient` serves here.
  */
+import { faultPoint } from "./fault-point.ts";
 import type { SyncTotals } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
 import type { Transport } from "./transport.ts";
@@ -51,6 +52,7 @@ export async function runSync(
   });
   while (!engine.isDone) {
     options.signal?.throwIfAborted();
+    faultPoint("sync-request");
     const { message, cookie } = await engine.request();
     const before = bytesReceived;
     const reply = await transport.exchange(message, {
