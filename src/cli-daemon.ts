@@ -2,14 +2,18 @@
  * What long-running commands share: their log, the word that they are ready, and their end.
  *
  * Ready is one line on stderr that names every address, and `READY=1` for systemd. SIGTERM and SIGINT end
- * the daemon: it finishes what it has in hand, and the command is done. A signal a second later or more
- * ends it at once; one key press may arrive twice, from the terminal and from a parent that passes it on.
+ * the daemon, also before it is ready: it finishes what it has in hand, and the command is done, after `STOP_MAX_MS` at
+ * the latest (a transaction cut off then has never been). A signal a second later or more ends it at once; one
+ * key press may arrive twice, from the terminal and from a parent that passes it on.
+ *
+ * SIGUSR1 and SIGHUP (not on Windows) ask a service that knows how to sync now and to read its keys again.
  */
 import { type Args, option, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { LOG_FORMATS, stderrLogger } from "./cli-log.ts";
 import { choice } from "./cli-values.ts";
-import { EXIT, type ExitCode } from "./errors.ts";
+import { EdgeSyncError, EXIT, type ExitCode } from "./errors.ts";
+import { STOP_MAX_MS } from "./limits.ts";
 import { LOG_LEVELS, type LogFields, type Logger } from "./log.ts";
 
 /** Signals closer together than this count as one. */
@@ -31,31 +35,68 @@ export interface Running {
   /** What to tell when it is ready: `{ http: "http://127.0.0.1:8080/" }`. */
   readonly addresses: LogFields;
   stop(): Promise<void>;
+  /** On SIGUSR1. */
+  syncNow?(): Promise<unknown>;
+  /** On SIGHUP. */
+  reload?(): Promise<void>;
 }
 
-/** Starts a service, says when it is ready, and returns when it was told to stop and has. */
+/**
+ * Starts a service, says when it is ready, and returns when it was told to stop and has.
+ *
+ * @param start is to give up when its signal says so: by throwing, whatever it likes
+ */
 export async function runDaemon(
   args: Values<typeof LOG_ARGS>,
   context: CliContext,
-  start: (log: Logger) => Promise<Running>,
+  start: (log: Logger, signal: AbortSignal) => Promise<Running>,
 ): Promise<ExitCode> {
   const { verbose, quiet } = context.globals;
   const level = args.logLevel ?? (verbose ? "debug" : quiet ? "error" : "info");
   const format = args.logFormat ?? (context.out.terminal ? "pretty" : "json");
   const log = await stderrLogger({ level, format }, context);
-  const stopped = nextSignal();
-  const running = await start(log);
+  const stopping = new AbortController();
+  const stopped = nextSignal().then((signal) => {
+    stopping.abort(new EdgeSyncError("stopping", "told to stop"));
+    boundTheEnd(log, context);
+    return signal;
+  });
+  let running: Running | undefined;
+  const onSignal = (signal: NodeJS.Signals, act: () => Promise<unknown> | undefined) => {
+    if (process.platform === "win32") return;
+    process.on(signal, () => {
+      log.info("signal", { signal });
+      act()?.catch((error: Error) => log.error("could not do it", { signal, reason: error.message }));
+    });
+  };
+  onSignal("SIGUSR1", () => running?.syncNow?.());
+  onSignal("SIGHUP", () => running?.reload?.());
+  try {
+    running = await start(log, stopping.signal);
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    log.info("stopped before it was ready", { signal: await stopped });
+    return EXIT.done;
+  }
   log.info("ready", running.addresses);
   await tellSystemd("READY=1");
   const signal = await stopped;
   log.info("stopping", { signal });
   await tellSystemd("STOPPING=1");
-  context.clock
+  await running.stop();
+  return EXIT.done;
+}
+
+/** From the first word that it is to end: another word later ends it at once, and so does time. */
+function boundTheEnd(log: Logger, { clock }: CliContext): void {
+  clock
     .sleep(SIGNAL_AGAIN_MS)
     .then(nextSignal)
     .then(() => process.exit(EXIT.failed));
-  await running.stop();
-  return EXIT.done;
+  clock.after(STOP_MAX_MS, () => {
+    log.warn("ended before everything under way was done");
+    process.exit(EXIT.done);
+  });
 }
 
 /** Also replaces the default, which would end the process: signals that nobody waits for are ignored. */

@@ -61,17 +61,32 @@ export async function connect(
     const { serveLocally } = await import("./cli-local-peer.ts");
     return { transport: serveLocally(remote.path, context), login: undefined, keepsPassword: false };
   }
+  return (await dialer(remote, values, context, remembered))();
+}
+
+/**
+ * Finds out all that it takes to connect to a server, once; each call of what is returned connects.
+ *
+ * @throws as `connect`
+ */
+export async function dialer(
+  remote: HttpRemote,
+  values: RemoteValues,
+  context: CliContext,
+  remembered?: string,
+): Promise<() => Connection> {
   const { HttpTransport } = await import("./transport-http.ts");
   const { clock, env } = context;
   const ca = values.ca === undefined ? undefined : readCertificates(values.ca);
   const proxy = proxyFor(new URL(remote.address), env);
-  const transport = new HttpTransport(new URL(remote.address), {
+  const login = await loginFor(remote, values, context, remembered);
+  const options = {
     clock,
     userAgent: `edgesync/${release.version}`,
     ...(ca !== undefined && { ca }),
     ...(proxy !== undefined && { proxy }),
-  });
-  return { transport, ...(await loginFor(remote, values, context, remembered)) };
+  };
+  return () => ({ transport: new HttpTransport(new URL(remote.address), options), ...login });
 }
 
 async function loginFor(

@@ -8,8 +8,9 @@ export const rootCommand = group({
     { line: "edgesync leaf --repo project.fossil --serve-http", about: "serve it to stock Fossil clients" },
   ],
   subCommands: {
-    leaf: async () => (await import("./cmd-leaf.ts")).leafCommand,
+    leaf: async () => (await import("./cmd-leaf.ts")).leafCommandAs("edgesync leaf"),
     repo: async () => (await import("./cmd-repo.ts")).repoCommand,
+    status: async () => (await import("./cmd-status.ts")).statusCommandAs("edgesync status"),
     sync: async () => (await import("./cmd-sync.ts")).syncCommand,
   },
 });

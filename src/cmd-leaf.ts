@@ -1,49 +1,166 @@
 /** `edgesync leaf` and `edgesync repo serve`: repositories open to Fossil clients until told to stop. */
-import { statSync } from "node:fs";
-import { command, option, positional, text, type Values } from "./cli-command.ts";
+import { existsSync, statSync } from "node:fs";
+import {
+  type Args,
+  type CliCommand,
+  command,
+  type Example,
+  flag,
+  option,
+  positional,
+  text,
+  type Values,
+} from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
-import { LOG_ARGS, runDaemon } from "./cli-daemon.ts";
+import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
+import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
-import { address } from "./cli-values.ts";
+import { address, duration } from "./cli-values.ts";
 import { type ExitCode, UsageError } from "./errors.ts";
 import type { LeafOptions } from "./leaf.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import type { Logger } from "./log.ts";
 import { release } from "./release.ts";
 
 const HTTP_DEFAULT = "127.0.0.1:8080";
 const HTTP_DEFAULT_PORT = 8080;
 
-export const leafCommand = command({
-  description: "keeps a repository open to its peers until it is told to stop",
-  daemon: true,
-  args: {
-    serveHttp: option(
-      {
-        description:
-          "serve Fossil clients, /healthz, /readyz and /metrics over HTTP; :8080 is all interfaces",
-        valueHint: "ADDR",
-        bare: HTTP_DEFAULT,
-      },
-      address(HTTP_DEFAULT_PORT),
-    ),
-    repoDir: option(
-      { description: "serve every *.fossil of this folder, each at /NAME", valueHint: "DIR" },
-      text,
-    ),
-    ...LOG_ARGS,
-  },
-  examples: [
-    { line: "edgesync leaf --repo project.fossil --serve-http", about: `at ${HTTP_DEFAULT}` },
-    { line: "edgesync leaf --repo-dir /srv/fossils --serve-http :80", about: "many, on all interfaces" },
-  ],
-  run: async ({ serveHttp, repoDir, ...args }, context) => {
-    if (serveHttp === undefined) {
-      throw new UsageError("nothing-to-serve", "a leaf needs something to do", { hint: "add --serve-http" });
+const LEAF_ARGS = {
+  cloneFrom: option(
+    { description: "clone this first if the repository does not exist", valueHint: "URL" },
+    text,
+  ),
+  serveHttp: option(
+    {
+      description: "serve Fossil clients, /healthz, /readyz and /metrics over HTTP; :8080 is all interfaces",
+      valueHint: "ADDR",
+      bare: HTTP_DEFAULT,
+    },
+    address(HTTP_DEFAULT_PORT),
+  ),
+  peer: option(
+    {
+      description: "sync with this Fossil or EdgeSync server, or remote of the repository",
+      valueHint: "URL",
+      repeat: true,
+    },
+    text,
+  ),
+  poll: option(
+    {
+      description: "sync with each peer about this often, whatever is heard of it; not how changes travel",
+      valueHint: "DURATION",
+      default: "60s",
+    },
+    duration,
+  ),
+  push: flag({ description: "send to peers", default: "true" }),
+  pull: flag({ description: "fetch from peers", default: "true" }),
+  uv: flag({ description: "unversioned files too" }),
+  private: flag({ description: "private branches too" }),
+  ...REMOTE_ARGS,
+  repoDir: option(
+    { description: "serve every *.fossil of this folder, each at /NAME", valueHint: "DIR" },
+    text,
+  ),
+  ...LOG_ARGS,
+} satisfies Args;
+
+type LeafValues = Values<typeof LEAF_ARGS>;
+
+/** `edgesync leaf`, also as `edgesync sync start`. */
+export function leafCommandAs(line: string): CliCommand {
+  const examples: readonly [Example, ...Example[]] = [
+    { line: `${line} --repo project.fossil --serve-http`, about: `at ${HTTP_DEFAULT}` },
+    {
+      line: `${line} --repo project.fossil --peer https://example.org/project`,
+      about: "in sync with a server",
+    },
+    {
+      line: `${line} --repo p.fossil --clone-from https://example.org/p --peer https://example.org/p --serve-http`,
+      about: "begin with a clone",
+    },
+    { line: `${line} --repo-dir /srv/fossils --serve-http :80`, about: "many, on all interfaces" },
+  ];
+  return command({
+    description: "keeps a repository in sync with its peers and open to them until it is told to stop",
+    daemon: true,
+    args: LEAF_ARGS,
+    examples,
+    run: (args, context) => {
+      check(args);
+      if (args.repoDir === undefined) return keep(findRepository(context.globals), args, context);
+      return serve({ directory: args.repoDir }, args.serveHttp!, args, context);
+    },
+  });
+}
+
+/** @throws UsageError `nothing-to-serve`, `no-direction`, `one-repository` */
+function check({ serveHttp, peer, push, pull, repoDir, cloneFrom }: LeafValues): void {
+  if (serveHttp === undefined && (peer.length === 0 || repoDir !== undefined)) {
+    throw new UsageError("nothing-to-serve", "a leaf needs something to do", {
+      hint: repoDir === undefined ? "add --serve-http or --peer URL" : "add --serve-http",
+    });
+  }
+  if (!push && !pull) {
+    throw new UsageError("no-direction", "--no-push and --no-pull together leave nothing to do", {
+      hint: "leave one of them out",
+    });
+  }
+  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined)) {
+    throw new UsageError("one-repository", "--peer and --clone-from are for one repository, not a folder", {
+      hint: "start a leaf for each: --repo FILE",
+    });
+  }
+}
+
+/** A leaf of one repository. Its parts are loaded only now: they are most of the program. */
+function keep(file: string, args: LeafValues, context: CliContext): Promise<ExitCode> {
+  return runDaemon(args, context, async (log, signal): Promise<Running> => {
+    if (args.cloneFrom !== undefined && !existsSync(file)) {
+      await cloneFirst(file, args.cloneFrom, args, context, log, signal);
     }
-    const source = repoDir === undefined ? { file: findRepository(context.globals) } : { directory: repoDir };
-    return serve(source, serveHttp, args, context);
-  },
-});
+    const [{ startLeaf }, { HttpPeers }] = await Promise.all([import("./leaf.ts"), import("./cli-peers.ts")]);
+    const peers = await HttpPeers.read(args.peer, file, args, context);
+    const { push, pull, uv: unversioned, poll: pollMs } = args;
+    const leaf = await startLeaf(
+      {
+        source: { file },
+        http: args.serveHttp,
+        keep: { peers: peers.list, push, pull, unversioned, private: args.private, pollMs },
+        version: release.version,
+      },
+      { clock: context.clock, random: context.random, log },
+    );
+    const syncNow = () => leaf.keeper!.syncNow("signal");
+    return {
+      addresses: { http: leaf.httpUrl },
+      stop: () => leaf.stop(),
+      syncNow,
+      reload: async () => {
+        await peers.reload();
+        await syncNow();
+      },
+    };
+  });
+}
+
+/** What was wrong with what the peer sent is no reason not to begin with the rest: a sync may bring it. */
+async function cloneFirst(
+  target: string,
+  source: string,
+  args: LeafValues,
+  context: CliContext,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { cloneAsAsked } = await import("./cli-clone.ts");
+  log.info("cloning", { into: target });
+  const summary = await cloneAsAsked({ ...args, source, target, verify: true, signal }, context);
+  const { artifactCount, phantomCount, bytesReceived, refused, peer } = summary;
+  for (const { hash, error } of refused) log.warn("refused", { peer, what: hash, reason: error.message });
+  log.info("cloned", { peer, artifacts: artifactCount, missing: phantomCount, bytesReceived });
+}
 
 export const serveCommand = command({
   description: "serves a repository, or a folder of them, to Fossil clients over HTTP",
@@ -67,7 +184,6 @@ export const serveCommand = command({
   },
 });
 
-/** The parts of a leaf are loaded only now: they are most of the program. */
 async function serve(
   source: LeafOptions["source"],
   http: ListenAddress,

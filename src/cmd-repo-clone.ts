@@ -1,19 +1,11 @@
 /** `edgesync repo clone`: copies a peer's repository into a new file. */
+import { cloneAsAsked } from "./cli-clone.ts";
 import { command, flag, positional } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
-import { columns, formatBytes, type Progress } from "./cli-output.ts";
-import { connect, REMOTE_ARGS } from "./cli-remote.ts";
-import { actingUser } from "./cli-user.ts";
+import { columns, formatBytes } from "./cli-output.ts";
+import { REMOTE_ARGS } from "./cli-remote.ts";
 import { EXIT } from "./errors.ts";
-import { release } from "./release.ts";
-import {
-  type CloneProgress,
-  type CloneSummary,
-  cloneRepository,
-  cloneThreads,
-  closeCloneThreads,
-} from "./sync-clone.ts";
-import { parseRemote } from "./sync-remote.ts";
+import type { CloneSummary } from "./sync-clone.ts";
 
 export const cloneCommand = command({
   description: "copies a repository from a server, or from a file, into a new file",
@@ -32,51 +24,12 @@ export const cloneCommand = command({
       about: "logged in",
     },
   ],
-  run: async (args, context) => {
-    const { random, out, env } = context;
-    const remote = parseRemote(args.src);
-    const { transport, login, keepsPassword } = await connect(remote, args, context);
-    const user = actingUser(args.user ?? (remote.kind === "http" ? remote.user : undefined), env);
-    const threads = cloneThreads();
-    const progress = out.progress("cloning");
-    try {
-      const summary = await cloneRepository(
-        transport,
-        {
-          target: args.file,
-          source: remote.url,
-          ...(login !== undefined && { login }),
-          keepsPassword,
-          private: args.private,
-          verify: args.verify,
-          user,
-          version: `edgesync ${release.version}`,
-          random,
-          onProgress: (state) => show(progress, state),
-        },
-        threads,
-      );
-      progress.end();
-      tell(args.file, summary, transport.peer, context);
-      return summary.refused.length === 0 ? EXIT.done : EXIT.failed;
-    } finally {
-      progress.end();
-      await transport.close();
-      await closeCloneThreads(threads);
-    }
+  run: async ({ src: source, file: target, ...args }, context) => {
+    const summary = await cloneAsAsked({ source, target, ...args }, context);
+    tell(target, summary, summary.peer, context);
+    return summary.refused.length === 0 ? EXIT.done : EXIT.failed;
   },
 });
-
-function show(progress: Progress, state: CloneProgress): void {
-  if (state.phase === "receiving") {
-    progress.update({ doneCount: state.artifactsStored, doneBytes: state.bytesReceived });
-  } else {
-    progress.update({
-      doneCount: state.artifactsLinked + state.artifactsChecked,
-      totalCount: state.linkTotal + state.checkTotal,
-    });
-  }
-}
 
 function tell(repository: string, summary: CloneSummary, peer: string, { out }: CliContext): void {
   const { projectCode, serverCode, user, password, artifactCount, phantomCount, isResumed } = summary;

@@ -199,3 +199,43 @@ export const CONTROL_DRAIN_MS = 500;
 
 /** Largest file that is read as the one a leaf writes its control address to. */
 export const CONTROL_FILE_MAX_BYTES = 4_096;
+
+/** How long a daemon that was told to stop may take over it. */
+export const STOP_MAX_MS = 4_500;
+
+/** How long a command waits for a leaf to say how it is. */
+export const STATUS_WAIT_MS = 5_000;
+
+/** Longest hash, in hex digits. */
+export const HASH_MAX_DIGITS = 64;
+
+/** Largest announcement of news: its artifacts, three bytes more than their digits each, and the rest. */
+export const ANNOUNCEMENT_MAX_BYTES = 16_384;
+
+/** Tips in one announcement. */
+export const ANNOUNCED_TIP_MAX_COUNT = 16;
+
+/** Artifacts that an announcement names; when more are new it names none. */
+export const ANNOUNCED_ARTIFACT_MAX_COUNT = 128;
+
+/** Longest web address or endpoint id that a peer tells of itself, in UTF-16 units. */
+export const PEER_ADDRESS_MAX_LENGTH = 1_024;
+
+/** Longest name, version or transport that a peer tells of itself, in UTF-16 units. */
+export const PEER_NAME_MAX_LENGTH = 64;
+
+/** Largest presence message. */
+export const PRESENCE_MAX_BYTES = 8_192;
+
+/** Tips in one presence message. */
+export const PRESENCE_TIP_MAX_COUNT = 16;
+
+/** Transports in one presence message. */
+export const PRESENCE_TRANSPORT_MAX_COUNT = 8;
+
+/** Shortest and longest time between two beats of a peer that is believed. */
+export const PRESENCE_BEAT_MIN_MS = 1_000;
+export const PRESENCE_BEAT_MAX_MS = 300_000;
+
+/** Peers of one project that are kept in mind; further ones are not until one expires. */
+export const PRESENCE_PEER_MAX_COUNT = 4_096;
