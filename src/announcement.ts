@@ -1,0 +1,86 @@
+/**
+ * The word that a peer has something new, published on `<prefix>.<project-code>.commit`. It is a hint: what it
+ * says is believed only as far as a pull from the peer bears it out, and losing it loses nothing.
+ *
+ *     {"v":1,"rid":17,"uuid":"<hash>","peer_id":"<peer>","tips":["<hash>",…],"count":3,
+ *      "artifacts":["<hash>",…],"iroh":"<endpoint id>","http":"http://host/path"}
+ *
+ *     rid        of the newest of the news, in the announcer's repository; of no use elsewhere
+ *     uuid       its hash
+ *     peer_id    who answers on `<prefix>.<project-code>.sync.<peer_id>`
+ *     tips       of the news, check-ins without a successor on their branch, newest first
+ *     count      how many check-ins, wiki pages, tickets … are announced
+ *     artifacts  everything that is new, files of check-ins too, when it is not too many: with these names a
+ *                puller asks for all of it in its first message
+ *     iroh,http  other ways to the announcer
+ *
+ * `v`, `rid`, `uuid` and `peer_id` are always written. The reference system writes the last three alone and drops
+ * an announcement without `peer_id`; an absent `v` is 0, absent lists are empty, an absent `count` is 1, and unknown
+ * fields are passed over. A version above ours is read as ours: later versions only add.
+ */
+import { utf8 } from "./bytes.ts";
+import { asHash, type Hash } from "./hash.ts";
+import { JsonFields } from "./json-fields.ts";
+import {
+  ANNOUNCED_ARTIFACT_MAX_COUNT,
+  ANNOUNCED_TIP_MAX_COUNT,
+  ANNOUNCEMENT_MAX_BYTES,
+  HASH_MAX_DIGITS,
+  PEER_ADDRESS_MAX_LENGTH,
+} from "./limits.ts";
+import { asEndpoint, asWebAddress } from "./peer-address.ts";
+import { asPeerId, PEER_ID_MAX_LENGTH, type PeerId } from "./peer-id.ts";
+
+export const ANNOUNCEMENT_VERSION = 1;
+
+export interface Announcement {
+  readonly version: number;
+  readonly rid: number;
+  readonly uuid: Hash;
+  readonly peerId: PeerId;
+  readonly tips: readonly Hash[];
+  readonly count: number;
+  /** Empty: not told. */
+  readonly artifacts: readonly Hash[];
+  readonly iroh: string | undefined;
+  readonly http: string | undefined;
+}
+
+/** The bytes of an announcement. Lists are cut to what a reader accepts: tips short, too many artifacts to none. */
+export function formatAnnouncement(announcement: Announcement): Uint8Array {
+  const { version, rid, uuid, peerId, count, iroh, http } = announcement;
+  const tips = announcement.tips.slice(0, ANNOUNCED_TIP_MAX_COUNT);
+  const artifacts =
+    announcement.artifacts.length > ANNOUNCED_ARTIFACT_MAX_COUNT ? [] : announcement.artifacts;
+  return utf8(
+    JSON.stringify({
+      v: version,
+      rid,
+      uuid,
+      peer_id: peerId,
+      tips,
+      count,
+      ...(artifacts.length > 0 && { artifacts }),
+      ...(iroh !== undefined && { iroh }),
+      ...(http !== undefined && { http }),
+    }),
+  );
+}
+
+/** @throws FormatError `json-syntax`, `json-field`, `hash-syntax`, `peer-id-syntax`, `peer-address`; LimitError `json-size`, `json-field-size` */
+export function parseAnnouncement(bytes: Uint8Array): Announcement {
+  const fields = JsonFields.parse(bytes, "an announcement", ANNOUNCEMENT_MAX_BYTES);
+  const hashes = (name: string, maxCount: number): Hash[] =>
+    (fields.texts(name, maxCount, HASH_MAX_DIGITS) ?? []).map(asHash);
+  return {
+    version: fields.count("v") ?? 0,
+    rid: fields.required("rid", fields.count("rid")),
+    uuid: fields.required("uuid", fields.convert("uuid", HASH_MAX_DIGITS, asHash)),
+    peerId: fields.required("peer_id", fields.convert("peer_id", PEER_ID_MAX_LENGTH, asPeerId)),
+    tips: hashes("tips", ANNOUNCED_TIP_MAX_COUNT),
+    count: fields.count("count") ?? 1,
+    artifacts: hashes("artifacts", ANNOUNCED_ARTIFACT_MAX_COUNT),
+    iroh: fields.convert("iroh", PEER_ADDRESS_MAX_LENGTH, asEndpoint),
+    http: fields.convert("http", PEER_ADDRESS_MAX_LENGTH, asWebAddress),
+  };
+}
