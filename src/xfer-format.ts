@@ -1,6 +1,6 @@
 /**
- * Writes messages of the sync protocol. Cards are collected and the message is put together once, at the
- * end, in a buffer of exactly its size; `byteLength` is known all the while, which is what budgets ask.
+ * Writes messages of the sync protocol into one buffer, card by card, which grows as needed. What is written is
+ * copied at once: a caller may give up a payload when `card` returns. `byteLength` is what budgets ask.
  */
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
@@ -8,11 +8,13 @@ import type { KnownCard } from "./xfer-card.ts";
 import { type AnyCardSpec, specOf } from "./xfer-card-table.ts";
 import { TOKEN_CODECS, type TokenValue } from "./xfer-token.ts";
 
-const encoder = new TextEncoder();
 const LINE_FEED = 10;
+const FIRST_CAPACITY_BYTES = 1_024;
+/** A message below this is handed out in a buffer of its size; a larger one may keep some room at the end. */
+const TRIM_BELOW_BYTES = 1_000_000;
 
 export class MessageWriter {
-  private parts: (string | Uint8Array)[] = [];
+  private buffer: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(0));
   private length = 0;
   private cards = 0;
 
@@ -26,8 +28,14 @@ export class MessageWriter {
     return this.cards;
   }
 
+  /** Makes room for `bytes` more. A writer that is told what will come never copies what it has. */
+  reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed > this.buffer.length) this.resize(needed);
+  }
+
   /**
-   * Appends a card and its payload. The payload is not copied until `finish`.
+   * Appends a card and its payload.
    *
    * @throws FormatError `xfer-token` when a field cannot be written, `xfer-payload` when the payload's
    *   size is not the one that the card declares
@@ -46,31 +54,32 @@ export class MessageWriter {
 
   /** Forgets everything written so far. */
   clear(): void {
-    this.parts = [];
     this.length = 0;
     this.cards = 0;
   }
 
-  /** The whole message, in one new buffer. */
+  /** The whole message, in the writer's own buffer: nothing may be written afterwards. */
   finish(): Bytes {
-    const message = new Uint8Array(this.length);
-    let offset = 0;
-    for (const part of this.parts) {
-      if (typeof part === "string") {
-        offset += encoder.encodeInto(part, message.subarray(offset)).written;
-      } else {
-        message.set(part, offset);
-        offset += part.length;
-      }
-    }
-    return message;
+    const spare = this.buffer.length - this.length;
+    if (this.length < TRIM_BELOW_BYTES || spare > this.length / 4) this.resize(this.length);
+    return new Uint8Array(this.buffer.buffer, 0, this.length);
   }
 
   private append(line: string): void {
-    this.length += Buffer.byteLength(line);
-    const last = this.parts.length - 1;
-    if (typeof this.parts[last] === "string") this.parts[last] += line;
-    else this.parts.push(line);
+    const size = Buffer.byteLength(line);
+    this.makeRoom(size);
+    this.buffer.write(line, this.length, size, "utf8");
+    this.length += size;
+  }
+
+  private makeRoom(bytes: number): void {
+    const needed = this.length + bytes;
+    const { length } = this.buffer;
+    if (needed > length) this.resize(Math.max(needed, length * 2, FIRST_CAPACITY_BYTES));
+  }
+
+  private resize(capacity: number): void {
+    if (capacity !== this.buffer.length) this.buffer = Buffer.from(this.buffer.buffer.transfer(capacity));
   }
 
   private payload(card: KnownCard, rule: NonNullable<AnyCardSpec["payload"]>): void {
@@ -83,10 +92,9 @@ export class MessageWriter {
       );
     }
     if (length === undefined) return;
-    if (length > 0) {
-      this.parts.push(content);
-      this.length += length;
-    }
+    this.makeRoom(length + 1);
+    this.buffer.set(content, this.length);
+    this.length += length;
     const endsLine = length === 0 || content[length - 1] === LINE_FEED;
     if (rule.rule === "line-feed" || (rule.rule === "line-feed-if-missing" && !endsLine)) this.append("\n");
   }
