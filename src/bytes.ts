@@ -43,6 +43,14 @@ export function concat(parts: readonly Uint8Array[]): Bytes {
   return joined;
 }
 
+/**
+ * Gives the memory of `bytes` back at once instead of when garbage is next collected. Neither they nor anything
+ * that shares their buffer can be used afterwards.
+ */
+export function free(bytes: Bytes): void {
+  bytes.buffer.transfer(0);
+}
+
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }

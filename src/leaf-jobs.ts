@@ -87,7 +87,7 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
       }
       try {
         const reply = serveExchange(repo, input);
-        if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(true);
+        if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
         return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
       } catch (error) {
         if (access === "read" && error instanceof WriteNeeded) {

@@ -4,7 +4,7 @@
  *
  * Rules: fossil-facts B, E; Fossil `src/xfer.c`.
  */
-import { EMPTY } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";
 import type { Rid } from "./repo-blob.ts";
@@ -16,7 +16,7 @@ export interface CloneRow {
   readonly hash: Hash;
   /** Of the artifact, expanded, in bytes. */
   readonly size: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Bytes;
   readonly isPrivate: boolean;
   /** What `bytes` is a delta of. */
   readonly source:
@@ -28,7 +28,7 @@ interface CloneRecord {
   readonly rid: Rid;
   readonly uuid: Hash;
   readonly size: number;
-  readonly content: Uint8Array | null;
+  readonly content: Bytes | null;
   readonly private: 0 | 1;
   readonly srcid: Rid | null;
   readonly source: Hash | null;
@@ -41,30 +41,40 @@ export function maxRid(db: Db): number {
   return db.prepare("SELECT max(rid) FROM blob").value<number | null>() ?? 0;
 }
 
-/** Stored artifacts with `first` ≤ rid ≤ `last`, in order of rid, one at a time. */
+const CLONE_COLUMNS = "b.rid, b.uuid, b.size, b.content, d.srcid, s.uuid AS source";
+const CLONE_TABLES = "blob b LEFT JOIN delta d ON d.rid=b.rid LEFT JOIN blob s ON s.rid=d.srcid";
+/** Where nothing is private or shunned, nothing is looked up for each row. */
+const CLONE_ROWS_SQL = `SELECT ${CLONE_COLUMNS}, 0 AS private, 0 AS sourcePrivate, 0 AS sourceShunned
+  FROM ${CLONE_TABLES} WHERE b.rid BETWEEN ? AND ? AND b.size>=0 ORDER BY b.rid`;
+const CLONE_ROWS_GUARDED_SQL = `SELECT ${CLONE_COLUMNS},
+    EXISTS(SELECT 1 FROM private WHERE rid=b.rid) AS private,
+    EXISTS(SELECT 1 FROM private WHERE rid=d.srcid) AS sourcePrivate,
+    EXISTS(SELECT 1 FROM shun WHERE uuid=s.uuid) AS sourceShunned
+  FROM ${CLONE_TABLES}
+  WHERE b.rid BETWEEN ? AND ? AND b.size>=0 AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
+  ORDER BY b.rid`;
+
+/**
+ * Stored artifacts with `first` ≤ rid ≤ `last`, in order of rid, one at a time. To be called within a
+ * transaction. The bytes of a row belong to the caller, who may free them.
+ */
 export function* cloneRows(
   db: Db,
   first: number,
   last: number,
   withPrivate: boolean,
 ): Generator<CloneRow, void> {
-  const statement = db.prepare<CloneRecord>(
-    `SELECT b.rid, b.uuid, b.size, b.content, d.srcid, s.uuid AS source,
-            EXISTS(SELECT 1 FROM private WHERE rid=b.rid) AS private,
-            EXISTS(SELECT 1 FROM private WHERE rid=d.srcid) AS sourcePrivate,
-            EXISTS(SELECT 1 FROM shun WHERE uuid=s.uuid) AS sourceShunned
-     FROM blob b LEFT JOIN delta d ON d.rid=b.rid LEFT JOIN blob s ON s.rid=d.srcid
-     WHERE b.rid BETWEEN ? AND ? AND b.size>=0
-       AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
-     ORDER BY b.rid`,
-  );
+  const isGuarded = db
+    .prepare("SELECT EXISTS(SELECT 1 FROM private) OR EXISTS(SELECT 1 FROM shun)")
+    .value<0 | 1>();
+  const statement = db.prepare<CloneRecord>(isGuarded === 1 ? CLONE_ROWS_GUARDED_SQL : CLONE_ROWS_SQL);
   for (const row of statement.iterate(first, last)) {
     if (row.private === 1 && !withPrivate) continue;
     yield {
       rid: row.rid,
       hash: row.uuid,
       size: row.size,
-      bytes: row.content ?? EMPTY,
+      bytes: row.content ?? new Uint8Array(0),
       isPrivate: row.private === 1,
       source:
         row.srcid === null || row.source === null

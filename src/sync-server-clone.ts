@@ -12,7 +12,8 @@
  *
  * Rules: fossil-facts B, C, G7, G31.
  */
-import { ARTIFACT_MAX_BYTES } from "./limits.ts";
+import { free } from "./bytes.ts";
+import { ARTIFACT_MAX_BYTES, DOWNLOAD_BUDGET_BYTES } from "./limits.ts";
 import { type CloneRow, cloneRows, maxRid } from "./repo-serve.ts";
 import { type ClonePosition, positionOf, sequenceAfter } from "./sync-server-cursor.ts";
 import { ExchangeRefused, type ServerExchange } from "./sync-server-exchange.ts";
@@ -24,6 +25,10 @@ import { packBlob, unpackBlob } from "./zlib.ts";
 
 const PAGED_PROTOCOL = 2;
 const STORED_PROTOCOL = 3;
+/** Content from this size on is freed once it is in the reply: the collector is slow to see memory outside its heap. */
+const FREE_FROM_BYTES = 16_384;
+/** Room for what goes into a reply beside the page. */
+const PAGE_MARGIN_BYTES = 65_536;
 
 export function handleClone(x: ServerExchange, { protocol, sequence }: CloneCard): void {
   if (!x.allows("clone")) {
@@ -65,6 +70,7 @@ function sendPage(x: ServerExchange, position: ClonePosition, asStored: boolean)
   const { first, last, unit } = position;
   // Rids whose row has been passed over or sent; a page ends with a multiple of the unit.
   let mayEndAfter = first - 1;
+  x.out.reserve(Math.min(x.budgetBytes, DOWNLOAD_BUDGET_BYTES) + PAGE_MARGIN_BYTES);
   for (const row of cloneRows(x.repo.db, first, last, x.wantsPrivate)) {
     const boundary = Math.floor((row.rid - 1) / unit) * unit;
     if (boundary > mayEndAfter) {
@@ -73,6 +79,7 @@ function sendPage(x: ServerExchange, position: ClonePosition, asStored: boolean)
     }
     if (mayNotKnow(x, row.hash)) x.out.card({ type: "error", text: TEXTS.sha3 });
     else sendRow(x, row, last, asStored);
+    if (row.bytes.length >= FREE_FROM_BYTES) free(row.bytes);
   }
   return 0;
 }

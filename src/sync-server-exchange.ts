@@ -84,7 +84,8 @@ export class ServerExchange {
   /** Artifacts the peer has asked for, so lacks. */
   readonly lackedByRemote = new Set<Hash>();
 
-  private readonly budgetBytes: number;
+  /** A reply that has this many bytes gets nothing more that a later one may bring. */
+  readonly budgetBytes: number;
   private readonly deadlineMs: number;
   private batch: ReceiveBatch | undefined;
 
