@@ -1,19 +1,20 @@
 /**
  * What a running leaf says of itself, as JSON: the answer of its control server and, with `--json`, of
  * `edgesync status` and `sync now`. Times are ISO 8601 in UTC, `null` stands for what is not or never was.
+ * (Types, not interfaces: only they count as JSON.)
  */
 import type { EdgeSyncError } from "./errors.ts";
 import type { PeerSyncState, SyncCounts, SyncOutcome } from "./leaf-sync.ts";
 import type { SyncRefusal } from "./leaf-sync-jobs.ts";
 
-export interface ErrorStatus {
+export type ErrorStatus = {
   readonly code: string;
   readonly message: string;
   readonly hint: string | null;
-}
+};
 
 /** One sync. Bytes as they travelled. */
-export interface SyncStatus extends SyncCounts {
+export type SyncStatus = SyncCounts & {
   readonly peer: string;
   readonly why: string;
   readonly at: string;
@@ -24,9 +25,9 @@ export interface SyncStatus extends SyncCounts {
   readonly messages: readonly string[];
   readonly skewMs: number;
   readonly error: ErrorStatus | null;
-}
+};
 
-export interface PeerStatus {
+export type PeerStatus = {
   readonly name: string;
   readonly transport: string;
   readonly isSyncing: boolean;
@@ -37,9 +38,9 @@ export interface PeerStatus {
   readonly last: SyncStatus | null;
   readonly lastGood: SyncStatus | null;
   readonly lastFailed: SyncStatus | null;
-}
+};
 
-export interface LeafStatus {
+export type LeafStatus = {
   readonly pid: number;
   readonly version: string;
   readonly repository: string;
@@ -47,7 +48,7 @@ export interface LeafStatus {
   /** Where it serves Fossil clients. */
   readonly http: string | null;
   readonly peers: readonly PeerStatus[];
-}
+};
 
 export function syncStatus(outcome: SyncOutcome): SyncStatus {
   const { startedAt, durationMs, wantedCount, error, ...rest } = outcome;

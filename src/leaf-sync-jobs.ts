@@ -33,11 +33,11 @@ export interface SessionInput {
 }
 
 /** Something of the peer's that was not taken. */
-export interface SyncRefusal {
+export type SyncRefusal = {
   /** Hash of an artifact, or name of an unversioned file. */
   readonly what: string;
   readonly problem: string;
-}
+};
 
 export interface SessionStep {
   /** To be carried to the peer; undefined when the sync has come to its end. */
@@ -58,6 +58,8 @@ interface Session {
   readonly repo: Repo;
   readonly path: string;
   readonly client: SyncClient | UnversionedClient;
+  /** As of the last step: the repository may not answer any more. */
+  wantedCount: number;
 }
 
 export type SyncJobs = ReturnType<typeof createSyncJobs>;
@@ -67,13 +69,16 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
   const sessions = new Map<number, Session>();
 
   /** The next message of a session, or its end. */
-  const advance = (id: number, { client }: Session): SessionStep => {
+  const advance = (id: number, session: Session): SessionStep => {
+    const { client } = session;
+    session.wantedCount = client.wantedCount;
     if (client.isDone) {
       sessions.delete(id);
-      return summary(client);
+      return summary(session);
     }
     const { message, cookie } = client.request();
-    const { totals, wantedCount, skewMs } = client;
+    const { totals, skewMs } = client;
+    const { wantedCount } = session;
     return { message, cookie, totals: { ...totals }, wantedCount, refused: [], messages: [], skewMs };
   };
 
@@ -82,7 +87,7 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
       return body();
     } catch (error) {
       sessions.delete(id);
-      return { ...summary(session.client), error: errorToRecord(error) };
+      return { ...summary(session), error: errorToRecord(error) };
     }
   };
 
@@ -95,8 +100,8 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
         subject === "artifacts"
           ? new SyncClient(repo, { ...goals, push }, options)
           : new UnversionedClient(repo, { pull: goals.pull, push }, options);
-      const session = { repo, path, client };
-      if (!goals.pull && !push) return transferable(summary(client));
+      const session = { repo, path, client, wantedCount: 0 };
+      if (!goals.pull && !push) return transferable(summary(session));
       sessions.set(id, session);
       return transferable(attempt(id, session, () => advance(id, session)));
     },
@@ -123,8 +128,8 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
 }
 
 /** A session at its end. */
-function summary(client: SyncClient | UnversionedClient): SessionStep {
-  const { totals, messages, skewMs, wantedCount } = client;
+function summary({ client, wantedCount }: Session): SessionStep {
+  const { totals, messages, skewMs } = client;
   const refused =
     client instanceof SyncClient
       ? client.refused.map(({ hash, error }) => ({ what: hash, problem: error.message }))
