@@ -7,13 +7,14 @@
  *      process of its own (`control-server.ts`) is asked as often: its latency is the machine's;
  *   4. the same while a stock `fossil rebuild` holds the lock of the leaf's file.
  *
- * Measurements of the two servers alternate; medians of five. The leaf's memory is its VmHWM.
+ * Measurements of the two servers alternate; medians of five. The leaf's memory is its VmHWM. Processor time is the
+ * server's own, user and system, children included: on a busy machine it says more than the clock.
  *
  * Usage: bun bench/serve.ts [--part 1|2|3|4] [--runs 5] [--clones 10] [--small] [--json]
  * EDGESYNC_TEST_BINARY names the executable; without it the leaf runs from source. `--small` takes the tests'
  * fixture instead of the large repository, to try the bench itself.
  */
-import { copyFileSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "../src/bytes.ts";
 import { fixture } from "../tests/interop/fixture.ts";
@@ -71,8 +72,12 @@ class ServeBench {
 
   private async replays(): Promise<void> {
     const last: Partial<Record<"stock" | "leaf", Replay>> = {};
+    const cpu: Record<"stock" | "leaf", number[]> = { stock: [], leaf: [] };
     const replay = async (name: "stock" | "leaf", port: number) => {
+      const { pid } = name === "leaf" ? this.leaf : this.server;
+      const before = cpuMilliseconds(pid);
       last[name] = await replayClone(port);
+      cpu[name].push(cpuMilliseconds(pid) - before);
       return last[name].milliseconds;
     };
     const leafPort = Number(new URL(this.leaf.url).port);
@@ -87,6 +92,10 @@ class ServeBench {
       );
     }
     this.addRatio("clone rounds, to last byte", samples, 1.0);
+    for (const name of ["stock", "leaf"] as const) {
+      const counted = cpu[name].slice(1);
+      this.report.add({ name: `${name}, processor time`, value: median(counted), unit: "ms", samples: counted });
+    }
   }
 
   private async wholeClones(): Promise<void> {
@@ -164,6 +173,13 @@ class ServeBench {
     const value = this.leaf.peakMemoryBytes() / 1e6;
     this.report.add({ name, value, unit: "MB", limit: MEMORY_MAX_MB });
   }
+}
+
+/** Processor time of a process and of its children that ended, in milliseconds. Linux only. */
+function cpuMilliseconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields.slice(11, 15).reduce((ticks, field) => ticks + Number(field), 0) * 10;
 }
 
 class ControlServer {
