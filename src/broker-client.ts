@@ -20,10 +20,12 @@ import {
   errorLine,
   infoLine,
   messageLine,
+  messageOf,
   NATS_ERROR,
   type NatsMessage,
   type NatsOperation,
   NO_RESPONDERS,
+  withoutHeaders,
 } from "./nats-protocol.ts";
 import { fromWire, isValidPattern, isValidSubject } from "./nats-subject.ts";
 
@@ -45,6 +47,22 @@ const CREDENTIAL_FIELDS: readonly CredentialField[] = ["user", "pass", "auth_tok
 /** The one account there is, by the name nats-server gives it. */
 const GLOBAL_ACCOUNT = "$G";
 
+/** A subscription with the line that its last message got: the next one is often about the same and as large. */
+interface ClientSubscription extends Subscription {
+  last?: { readonly subject: string; readonly bytes: number; readonly line: string } | undefined;
+}
+
+function lineFor(subscription: ClientSubscription, message: NatsMessage): string {
+  if (message.reply !== "" || message.headerBytes > 0) return messageLine(message, subscription.sid);
+  const { last } = subscription;
+  const { subject } = message;
+  const bytes = message.end - message.start;
+  if (last !== undefined && last.bytes === bytes && last.subject === subject) return last.line;
+  const line = messageLine(message, subscription.sid);
+  subscription.last = { subject, bytes, line };
+  return line;
+}
+
 export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   readonly kind = "client";
   readonly id: number;
@@ -52,13 +70,17 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   private readonly parser: NatsParser;
   private readonly heartbeat: Heartbeat;
   private readonly startedMs: number;
-  private readonly subscriptions = new Map<string, Subscription>();
+  private readonly subscriptions = new Map<string, ClientSubscription>();
   private readonly nonce: string | undefined;
   private authTimer: Timer | undefined;
   private authenticated: boolean;
   private fields: ConnectFields = DEFAULT_CONNECT;
   private inMessages = 0;
   private inBytes = 0;
+  private readonly onOperation = (operation: NatsOperation): boolean => {
+    this.perform(operation);
+    return this.connection.isOpen;
+  };
 
   constructor(
     private readonly state: BrokerState,
@@ -121,14 +143,10 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     this.connection.terminate();
   }
 
-  deliver(message: NatsMessage, subscription: Subscription): void {
-    const { headerBytes, body } = message;
+  deliver(message: NatsMessage, subscription: ClientSubscription): void {
     // A client that does not know headers gets the payload alone.
-    const fit: NatsMessage =
-      headerBytes > 0 && !this.fields.headers
-        ? { ...message, headerBytes: 0, body: body.subarray(headerBytes) }
-        : message;
-    this.connection.message(messageLine(fit, subscription.sid), fit.body);
+    const fit = message.headerBytes > 0 && !this.fields.headers ? withoutHeaders(message) : message;
+    this.connection.message(lineFor(subscription, fit), fit.bytes, fit.start, fit.end);
     subscription.delivered++;
     if (subscription.max > 0 && subscription.delivered >= subscription.max) this.unsubscribe(subscription);
   }
@@ -137,10 +155,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     if (!this.connection.isOpen) return;
     this.heartbeat.alive();
     try {
-      this.parser.feed(chunk, (operation) => {
-        this.perform(operation);
-        return this.connection.isOpen;
-      });
+      this.parser.feed(chunk, this.onOperation);
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       this.state.deps.log.debug("NATS client closed", { cid: this.id, reason: error.message });
@@ -211,7 +226,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     }
     switch (operation.op) {
       case "pub":
-        this.publish(operation.message);
+        this.publish(operation);
         return;
       case "sub":
         this.subscribe(operation.subject, operation.queue, operation.sid);
@@ -272,7 +287,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
       return;
     }
     this.inMessages++;
-    this.inBytes += message.body.length;
+    this.inBytes += message.end - message.start;
     if (this.fields.pedantic && !isValidSubject(message.subject)) {
       this.connection.line(errorLine(NATS_ERROR.publishSubject));
     }
@@ -284,8 +299,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   private answerNobody(reply: string): void {
     const subscription = this.state.router.subscriptionOf(this, reply);
     if (subscription === undefined) return;
-    const headerBytes = NO_RESPONDERS.length;
-    this.deliver({ subject: reply, reply: "", headerBytes, body: NO_RESPONDERS }, subscription);
+    this.deliver(messageOf(reply, "", NO_RESPONDERS, NO_RESPONDERS.length), subscription);
   }
 
   private subscribe(subject: string, queue: string, sid: string): void {
@@ -298,7 +312,8 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
         this.connection.line(errorLine(NATS_ERROR.subscriptions));
         return;
       }
-      const subscription = { owner: this, subject, queue, sid, weight: 1, max: 0, delivered: 0 };
+      const counts = { weight: 1, max: 0, delivered: 0 };
+      const subscription = { owner: this, subject, queue, sid, ...counts, last: undefined };
       this.subscriptions.set(sid, subscription);
       this.state.router.add(subscription);
     }

@@ -36,6 +36,7 @@ import {
   NATS_ERROR,
   type NatsMessage,
   type NatsOperation,
+  withoutHeaders,
 } from "./nats-protocol.ts";
 import { fromWire, isValidPattern } from "./nats-subject.ts";
 
@@ -80,6 +81,10 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   private loopTimer: Timer | undefined;
   private inMessages = 0;
   private inBytes = 0;
+  private readonly onOperation = (operation: NatsOperation): boolean => {
+    this.perform(operation);
+    return this.connection.isOpen;
+  };
 
   constructor(
     private readonly state: BrokerState,
@@ -145,27 +150,20 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   }
 
   deliver(message: NatsMessage, _subscription: Subscription, queues: readonly string[]): void {
-    const { headerBytes, body } = message;
-    const fit: NatsMessage =
-      headerBytes > 0 && !this.peer.headers
-        ? { ...message, headerBytes: 0, body: body.subarray(headerBytes) }
-        : message;
-    if (fit.body.length > this.peer.payloadBytesMax) {
-      const { subject } = fit;
-      this.state.deps.log.warn("NATS message too large for a leafnode", { subject, bytes: fit.body.length });
+    const fit = message.headerBytes > 0 && !this.peer.headers ? withoutHeaders(message) : message;
+    const bytes = fit.end - fit.start;
+    if (bytes > this.peer.payloadBytesMax) {
+      this.state.deps.log.warn("NATS message too large for a leafnode", { subject: fit.subject, bytes });
       return;
     }
-    this.connection.message(leafMessageLine(fit, queues), fit.body);
+    this.connection.message(leafMessageLine(fit, queues), fit.bytes, fit.start, fit.end);
   }
 
   onData(chunk: Uint8Array): void {
     if (!this.connection.isOpen) return;
     this.heartbeat.alive();
     try {
-      this.parser.feed(chunk, (operation) => {
-        this.perform(operation);
-        return this.connection.isOpen;
-      });
+      this.parser.feed(chunk, this.onOperation);
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       const reply = error.data["reply"];
@@ -233,8 +231,8 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
       this.fail(NATS_ERROR.authorization);
     } else if (operation.op === "pub") {
       this.inMessages++;
-      this.inBytes += operation.message.body.length;
-      this.state.router.publish(this, operation.message, operation.queues);
+      this.inBytes += operation.end - operation.start;
+      this.state.router.publish(this, operation, operation.queues);
     } else if (operation.op === "leaf-sub") {
       this.want(operation.subject, operation.queue, operation.weight);
     } else if (operation.op === "leaf-unsub") {

@@ -6,7 +6,13 @@ import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerState } from "./broker-state.ts";
 import { EMPTY } from "./bytes.ts";
 import { LimitError, ProtocolError, TimeoutError, UsageError } from "./errors.ts";
-import { formatHeaders, type NatsHeaders, type NatsMessage, parseHeaders } from "./nats-protocol.ts";
+import {
+  formatHeaders,
+  messageOf,
+  type NatsHeaders,
+  type NatsMessage,
+  parseHeaders,
+} from "./nats-protocol.ts";
 import { fromWire, isValidPattern, isValidSubject, toWire } from "./nats-subject.ts";
 import { randomHex } from "./random.ts";
 
@@ -66,12 +72,7 @@ export class LocalClient implements Subscriber {
     if (size > limit) throw new LimitError("nats-payload", `a payload of ${size} bytes exceeds ${limit}`);
     // The caller may use its buffer again; what is queued must stay.
     const body = Buffer.concat([head, payload]);
-    return this.state.router.publish(this, {
-      subject: wire,
-      reply: toWire(reply),
-      headerBytes: head.length,
-      body,
-    });
+    return this.state.router.publish(this, messageOf(wire, toWire(reply), body, head.length));
   }
 
   /**
@@ -180,12 +181,13 @@ export class LocalClient implements Subscriber {
   }
 }
 
-function readMessage({ subject, reply, headerBytes, body }: NatsMessage): LocalMessage {
+function readMessage({ subject, reply, headerBytes, bytes, start, end }: NatsMessage): LocalMessage {
+  const payloadStart = start + headerBytes;
   return {
     subject: fromWire(subject),
     reply: fromWire(reply),
-    payload: body.subarray(headerBytes),
-    headers: headerBytes === 0 ? undefined : parseHeaders(body.subarray(0, headerBytes)),
+    payload: bytes.subarray(payloadStart, end),
+    headers: headerBytes === 0 ? undefined : parseHeaders(bytes.subarray(start, payloadStart)),
   };
 }
 

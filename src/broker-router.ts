@@ -13,6 +13,11 @@ import { SubscriptionTrie } from "./broker-subscriptions.ts";
 import type { NatsMessage } from "./nats-protocol.ts";
 import { type Random, randomBelow } from "./random.ts";
 
+const NO_QUEUES: readonly string[] = [];
+
+/** The leafnodes that a message goes to, each by one subscription and with the queue groups it was chosen for. */
+type Leaves = Map<Subscriber, [Subscription, string[]]>;
+
 /** A party that subscribes and publishes. */
 export interface Subscriber {
   readonly id: number;
@@ -73,33 +78,30 @@ export class BrokerRouter {
    */
   publish(source: Subscriber, message: NatsMessage, queues?: readonly string[]): boolean {
     this.inMessages++;
-    this.inBytes += message.body.length;
-    const result = this.trie.match(message.subject);
+    this.inBytes += message.end - message.start;
+    const { plain, groups } = this.trie.match(message.subject);
     let reached = false;
-    let leaves: Map<Subscriber, [Subscription, string[]]> | undefined;
-    const send = (subscription: Subscription): void => {
-      reached = true;
+    let leaves: Leaves | undefined;
+    // By index, and without closures: this runs for every message.
+    for (let i = 0; i < plain.length; i++) {
+      const subscription = plain[i]!;
       const { owner } = subscription;
-      if (owner.kind === "client") {
-        owner.deliver(message, subscription, []);
-        return;
-      }
-      leaves ??= new Map();
-      const known = leaves.get(owner);
-      if (known === undefined)
-        leaves.set(owner, [subscription, subscription.queue === "" ? [] : [subscription.queue]]);
-      else if (subscription.queue !== "") known[1].push(subscription.queue);
-    };
-    for (const subscription of result.plain) {
-      if (mayReach(source, subscription.owner)) send(subscription);
+      if (!mayReach(source, owner)) continue;
+      reached = true;
+      if (owner.kind === "client") owner.deliver(message, subscription, NO_QUEUES);
+      else leaves = note(leaves, subscription);
     }
-    for (const group of result.groups) {
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i]!;
       if (queues !== undefined && !queues.includes(group.queue)) continue;
       const chosen = this.choose(source, group);
-      if (chosen !== undefined) send(chosen);
+      if (chosen === undefined) continue;
+      reached = true;
+      if (chosen.owner.kind === "client") chosen.owner.deliver(message, chosen, NO_QUEUES);
+      else leaves = note(leaves, chosen);
     }
     if (leaves !== undefined) {
-      for (const [leaf, [subscription, groups]] of leaves) leaf.deliver(message, subscription, groups);
+      for (const [leaf, [subscription, chosenFor]] of leaves) leaf.deliver(message, subscription, chosenFor);
     }
     return reached;
   }
@@ -126,6 +128,14 @@ export class BrokerRouter {
       return at < 0;
     });
   }
+}
+
+function note(leaves: Leaves = new Map(), subscription: Subscription): Leaves {
+  const { owner, queue } = subscription;
+  const known = leaves.get(owner);
+  if (known === undefined) leaves.set(owner, [subscription, queue === "" ? [] : [queue]]);
+  else if (queue !== "") known[1].push(queue);
+  return leaves;
 }
 
 function mayReach(source: Subscriber, target: Subscriber): boolean {

@@ -5,7 +5,11 @@
  * payload it insists on CRLF.
  *
  * Bounds, each checked before bytes are kept: a control line's arguments, the digits of a size, a payload. A
- * line or payload that is not complete is copied; a complete one in one chunk is a view of the chunk.
+ * line or payload that is not complete is copied; the body of a message that is complete in one chunk stays there.
+ *
+ * Publishing is the hot path. A line of it that is whole in its chunk is scanned as bytes (`nats-parser-line`); one
+ * with the same bytes as the line before it is not even scanned. Whatever is unusual about a line (its case,
+ * blanks, queue groups, errors) goes the general way, by text.
  *
  * Errors are FormatError or LimitError; `data.reply` is the -ERR text that nats-server answers with before it
  * closes, absent where it closes in silence. After an error the parser must not be fed again.
@@ -13,81 +17,122 @@
 import { concat, EMPTY, latin1 } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 import { NATS_SIZE_DIGIT_MAX_COUNT } from "./limits.ts";
-import { NATS_ERROR, type NatsMessage, type NatsOperation } from "./nats-protocol.ts";
-
-export interface ParserOptions {
-  /** Which operations are understood: those that clients send, or those of leafnodes. */
-  readonly dialect: "client" | "leaf";
-  readonly controlLineBytesMax: number;
-  payloadBytesMax: number;
-}
-
-interface Pending {
-  readonly subject: string;
-  readonly reply: string;
-  readonly queues: readonly string[];
-  readonly headerBytes: number;
-  readonly totalBytes: number;
-}
+import { type ParserOptions, type Pending, PublishLineScanner } from "./nats-parser-line.ts";
+import { NATS_ERROR, type NatsOperation, type NatsPublish } from "./nats-protocol.ts";
 
 const LF = 10;
 const CR = 13;
 /** The longest operation name and its blank: "CONNECT ". */
 const NAME_BYTES_MAX = 8;
-/** Lines below this are within any limit on control lines that makes sense, and take the short way. */
-const SHORT_LINE_BYTES = 64;
 const NAMES: Readonly<Record<ParserOptions["dialect"], readonly string[]>> = {
   client: ["PUB", "HPUB", "SUB", "UNSUB", "CONNECT", "INFO", "PING", "PONG", "+OK", "-ERR"],
   leaf: ["LMSG", "HMSG", "LS+", "LS-", "CONNECT", "INFO", "PING", "PONG", "+OK", "-ERR"],
 };
 
 export class NatsParser {
-  /** The part of a control line that has come so far. */
+  /** The part of a control line that has come so far: the first `lineBytes` bytes of `line`. */
   private line: Uint8Array = EMPTY;
+  private lineBytes = 0;
   private pending: Pending | undefined;
   private parts: Uint8Array[] = [];
   private have = 0;
+  private readonly scanner: PublishLineScanner;
 
-  constructor(private readonly options: ParserOptions) {}
+  constructor(private readonly options: ParserOptions) {
+    this.scanner = new PublishLineScanner(options);
+  }
 
   /**
    * Takes the next bytes and passes each operation that is now complete to `onOperation`. Stops early when
-   * that returns false; the rest of `chunk` is then dropped.
+   * that returns false; the rest of `chunk` is then dropped. A message's bytes may lie in `chunk`, which the
+   * caller must not use again.
    *
    * @throws FormatError `nats-operation`, `nats-arguments`, `nats-payload-end`
    * @throws LimitError `nats-control-line`, `nats-payload`
    */
   feed(chunk: Uint8Array, onOperation: (operation: NatsOperation) => boolean): void {
+    const { length } = chunk;
     let at = 0;
-    while (at < chunk.length) {
-      if (this.pending !== undefined) {
-        at = this.takePayload(chunk, at, this.pending);
-        if (this.pending === undefined || this.have < this.pending.totalBytes + 2) continue;
-        if (!onOperation(this.finishPayload(this.pending))) return;
+    // The last scanned line and what it said.
+    let knownAt = 0;
+    let knownBytes = 0;
+    let known: Pending | undefined;
+    while (at < length) {
+      let pending = this.pending;
+      if (pending === undefined && this.lineBytes === 0) {
+        if (known !== undefined && isSame(chunk, knownAt, at, knownBytes)) {
+          at += knownBytes;
+          this.pending = pending = known;
+        } else {
+          const end = this.scanner.scan(chunk, at);
+          if (end > 0) {
+            knownAt = at;
+            knownBytes = end - at;
+            at = end;
+            this.pending = pending = known = this.scanner.address;
+          }
+        }
+      }
+      if (pending === undefined) {
+        at = this.takeLine(chunk, at, onOperation);
         continue;
       }
-      const end = chunk.indexOf(LF, at);
-      const piece = chunk.subarray(at, end < 0 ? chunk.length : end);
-      if (end < 0) {
-        this.checkPartialLine(piece);
-        this.line = concat([this.line, piece]);
-        return;
+      const end = at + pending.totalBytes;
+      if (this.have > 0 || end + 2 > length) {
+        at = this.takePayload(chunk, at, pending);
+        if (this.have < pending.totalBytes + 2) return;
+        if (!onOperation(this.finishPayload(pending))) return;
+        continue;
       }
-      at = end + 1;
-      if (piece.length > this.options.controlLineBytesMax) this.checkPartialLine(piece);
-      const line = this.line.length === 0 ? piece : concat([this.line, piece]);
-      this.line = EMPTY;
-      const operation = this.readLine(latin1(line, 0, line.at(-1) === CR ? line.length - 1 : line.length));
-      if (operation !== undefined && !onOperation(operation)) return;
+      this.pending = undefined;
+      if (!onOperation(publication(pending, chunk, at, end))) return;
+      at = end + 2;
     }
   }
 
+  /** Takes a line, or the part of one that has come, the general way. Returns where to go on. */
+  private takeLine(
+    chunk: Uint8Array,
+    at: number,
+    onOperation: (operation: NatsOperation) => boolean,
+  ): number {
+    const end = chunk.indexOf(LF, at);
+    const piece = chunk.subarray(at, end < 0 ? chunk.length : end);
+    if (end < 0) {
+      this.checkPartialLine(piece);
+      this.keepLine(piece);
+      return chunk.length;
+    }
+    if (piece.length > this.options.controlLineBytesMax) this.checkPartialLine(piece);
+    let line = piece;
+    if (this.lineBytes > 0) {
+      this.keepLine(piece);
+      line = this.line.subarray(0, this.lineBytes);
+    }
+    const operation = this.readLine(latin1(line, 0, line.at(-1) === CR ? line.length - 1 : line.length));
+    this.line = EMPTY;
+    this.lineBytes = 0;
+    return operation === undefined || onOperation(operation) ? end + 1 : chunk.length;
+  }
+
+  private keepLine(piece: Uint8Array): void {
+    const length = this.lineBytes + piece.length;
+    if (length > this.line.length) {
+      const larger = new Uint8Array(2 * length);
+      larger.set(this.line.subarray(0, this.lineBytes));
+      this.line = larger;
+    }
+    this.line.set(piece, this.lineBytes);
+    this.lineBytes = length;
+  }
+
   private checkPartialLine(piece: Uint8Array): void {
-    const length = this.line.length + piece.length;
+    const length = this.lineBytes + piece.length;
     const { controlLineBytesMax, dialect } = this.options;
     if (length < NAME_BYTES_MAX) return;
-    if (this.line.length < NAME_BYTES_MAX) {
-      const start = latin1(concat([this.line, piece.subarray(0, NAME_BYTES_MAX)])).toUpperCase();
+    if (this.lineBytes < NAME_BYTES_MAX) {
+      const kept = this.line.subarray(0, this.lineBytes);
+      const start = latin1(concat([kept, piece.subarray(0, NAME_BYTES_MAX)])).toUpperCase();
       if (!NAMES[dialect].some((name) => start.startsWith(name))) throw unknownOperation(start);
     }
     if (length > controlLineBytesMax + NAME_BYTES_MAX) throw lineTooLong(length, controlLineBytesMax);
@@ -102,26 +147,15 @@ export class NatsParser {
     return at + part.length;
   }
 
-  private finishPayload(pending: Pending): NatsOperation {
+  private finishPayload(pending: Pending): NatsPublish {
     const bytes = this.parts.length === 1 ? this.parts[0]! : concat(this.parts);
-    const { subject, reply, queues, headerBytes, totalBytes } = pending;
     this.parts = [];
     this.have = 0;
     this.pending = undefined;
-    if (bytes[totalBytes] !== CR || bytes[totalBytes + 1] !== LF) {
-      throw new FormatError("nats-payload-end", `expected CRLF after ${totalBytes} bytes of payload`, {
-        data: { reply: NATS_ERROR.operation },
-      });
-    }
-    const message: NatsMessage = { subject, reply, headerBytes, body: bytes.subarray(0, totalBytes) };
-    return { op: "pub", message, queues };
+    return publication(pending, bytes, 0, pending.totalBytes);
   }
 
   private readLine(line: string): NatsOperation | undefined {
-    if (line.startsWith("PUB ") && this.options.dialect === "client" && line.length < SHORT_LINE_BYTES) {
-      this.expectPayload("PUB", splitArguments(line.slice(4)), 1, clientAddress);
-      return undefined;
-    }
     const match = /^([A-Za-z]+[+-]?|\+OK|-ERR)/.exec(line);
     const name = match?.[1]?.toUpperCase() ?? "";
     if (name.startsWith("PING")) return { op: "ping" };
@@ -196,6 +230,25 @@ export class NatsParser {
     }
     this.pending = { ...to, headerBytes, totalBytes };
   }
+}
+
+/** The message that is `bytes` from `start` to `end`. @throws FormatError when CRLF does not follow */
+function publication(pending: Pending, bytes: Uint8Array, start: number, end: number): NatsPublish {
+  if (bytes[end] !== CR || bytes[end + 1] !== LF) {
+    throw new FormatError("nats-payload-end", `expected CRLF after ${end - start} bytes of payload`, {
+      data: { reply: NATS_ERROR.operation },
+    });
+  }
+  const { subject, reply, queues, headerBytes } = pending;
+  return { op: "pub", subject, reply, queues, headerBytes, bytes, start, end };
+}
+
+/** Whether the `count` bytes at `b` are those at `a`. */
+function isSame(chunk: Uint8Array, a: number, b: number, count: number): boolean {
+  if (b + count > chunk.length) return false;
+  // What differs, differs at the end: sizes, replies.
+  for (let i = count - 1; i >= 0; i--) if (chunk[a + i] !== chunk[b + i]) return false;
+  return true;
 }
 
 function clientAddress(args: readonly string[]): Pick<Pending, "subject" | "reply" | "queues"> | undefined {

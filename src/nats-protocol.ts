@@ -21,16 +21,27 @@
  */
 import { latin1, utf8 } from "./bytes.ts";
 
-/** A published message. `body` is the headers (its first `headerBytes` bytes, 0 without) and the payload. */
+/**
+ * A published message. Its body, the headers (the first `headerBytes` bytes, 0 without) and the payload, is `bytes`
+ * from `start` to `end`: a message need not have bytes of its own.
+ */
 export interface NatsMessage {
   readonly subject: string;
   readonly reply: string;
   readonly headerBytes: number;
-  readonly body: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The queue groups that a message between leafnodes goes to; always empty from a client. */
+export interface NatsPublish extends NatsMessage {
+  readonly op: "pub";
+  readonly queues: readonly string[];
 }
 
 export type NatsOperation =
-  | { readonly op: "pub"; readonly message: NatsMessage; readonly queues: readonly string[] }
+  | NatsPublish
   | { readonly op: "sub"; readonly subject: string; readonly queue: string; readonly sid: string }
   | { readonly op: "unsub"; readonly sid: string; readonly max: number }
   | { readonly op: "leaf-sub"; readonly subject: string; readonly queue: string; readonly weight: number }
@@ -80,8 +91,19 @@ export const NATS_ERROR = {
   duplicateLeaf: "Duplicate Remote LeafNode Connection",
 } as const;
 
-/** The message that says that nobody listens where a request went. */
+/** The body of the message that says that nobody listens where a request went. */
 export const NO_RESPONDERS: Uint8Array = utf8("NATS/1.0 503\r\n\r\n");
+
+/** A message whose body is all of `body`. */
+export function messageOf(subject: string, reply: string, body: Uint8Array, headerBytes = 0): NatsMessage {
+  return { subject, reply, headerBytes, bytes: body, start: 0, end: body.length };
+}
+
+/** `message` without its headers, for those who do not know them. */
+export function withoutHeaders(message: NatsMessage): NatsMessage {
+  const { subject, reply, headerBytes, bytes, start, end } = message;
+  return { subject, reply, headerBytes: 0, bytes, start: start + headerBytes, end };
+}
 
 export function infoLine(info: ServerInfo): string {
   return `INFO ${JSON.stringify(info)} \r\n`;
@@ -93,15 +115,17 @@ export function errorLine(text: string): string {
 
 /** The line of MSG or HMSG for subscription `sid`; the body and CRLF follow. */
 export function messageLine(message: NatsMessage, sid: string): string {
-  const { subject, reply, headerBytes, body } = message;
+  const { subject, reply, headerBytes } = message;
+  const size = message.end - message.start;
   const to = reply === "" ? "" : `${reply} `;
-  if (headerBytes === 0) return `MSG ${subject} ${sid} ${to}${body.length}\r\n`;
-  return `HMSG ${subject} ${sid} ${to}${headerBytes} ${body.length}\r\n`;
+  if (headerBytes === 0) return `MSG ${subject} ${sid} ${to}${size}\r\n`;
+  return `HMSG ${subject} ${sid} ${to}${headerBytes} ${size}\r\n`;
 }
 
 /** The line of LMSG or HMSG between leafnodes, for plain subscribers and one of each group of `queues`. */
 export function leafMessageLine(message: NatsMessage, queues: readonly string[]): string {
-  const { subject, reply, headerBytes, body } = message;
+  const { subject, reply, headerBytes } = message;
+  const size = message.end - message.start;
   const groups = queues.join(" ");
   const to =
     queues.length === 0
@@ -111,8 +135,8 @@ export function leafMessageLine(message: NatsMessage, queues: readonly string[])
       : reply === ""
         ? `| ${groups} `
         : `+ ${reply} ${groups} `;
-  if (headerBytes === 0) return `LMSG ${subject} ${to}${body.length}\r\n`;
-  return `HMSG ${subject} ${to}${headerBytes} ${body.length}\r\n`;
+  if (headerBytes === 0) return `LMSG ${subject} ${to}${size}\r\n`;
+  return `HMSG ${subject} ${to}${headerBytes} ${size}\r\n`;
 }
 
 /** A body with headers. Names and values must not hold CR or LF; names no colon: such are left out. */
