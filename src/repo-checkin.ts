@@ -7,8 +7,8 @@
  *   3. make the manifest (`repo-checkin-manifest.ts`), full or delta, and store it;
  *   4. crosslink, and store what is older as deltas of what is newer (`repo-receive.ts`).
  *
- * Settings of the repository: `repo-cksum` (on) writes the R card, which reads every file;
- * `forbid-delta-manifests` (on, as in Fossil 2.29) and `seen-delta-manifest`; `dont-commit`.
+ * Settings of the repository: `repo-cksum` (on) writes the R card, which reads every file; a tree with a shunned
+ * file whose content is gone gets none. Others: `forbid-delta-manifests` (on, as in Fossil 2.29) and `seen-delta-manifest`; `dont-commit`.
  */
 import { formatArtifact } from "./artifact-format.ts";
 import type { CheckIn, FileEntry } from "./artifact-types.ts";
@@ -132,7 +132,8 @@ function partsOf(
     ({ rid, close }) => close && !hasChildOnBranch(repo, rid) && !isClosed(repo, rid),
   );
   const branch = branchParts(repo, request, place);
-  const isSummed = parent === undefined || repo.config.isOn("repo-cksum", true);
+  const isSummed =
+    (parent === undefined || repo.config.isOn("repo-cksum", true)) && !hasLostFile(repo, files);
   return {
     comment,
     date,
@@ -148,6 +149,11 @@ function partsOf(
     ...(branch !== undefined && { branch }),
     ...(isSummed && { filesChecksum: filesChecksum(repo.content, files) }),
   };
+}
+
+/** Whether a file is shunned and its content gone: nobody can sum such a tree, nor get the content from a peer. */
+function hasLostFile({ content }: Repo, files: readonly FileEntry[]): boolean {
+  return files.some(({ hash }) => content.isShunned(hash!) && content.getByHash(hash!) === undefined);
 }
 
 function branchParts(repo: Repo, { branchColor }: CheckInRequest, place: Place): NewBranch | undefined {

@@ -13,6 +13,8 @@ import { type FileEdit, planTree } from "../src/repo-checkin-tree.ts";
 import type { Rid } from "../src/repo-content.ts";
 import { listFiles, readFile } from "../src/repo-files.ts";
 import { isLeaf } from "../src/repo-leaf.ts";
+import { rebuildRepository } from "../src/repo-rebuild.ts";
+import { shun } from "../src/repo-shun.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
 
 /** A repository with its initial check-in, and a clock that moves on with each commit. */
@@ -145,6 +147,20 @@ describe("a check-in", () => {
     expect(project.manifest(rid).filesChecksum).toBe(md5Hex("a 2\nAAb 1\nB"));
     project.repo.config.set("repo-cksum", "0");
     expect(project.manifest(project.commit([file("a", "3")]).rid)).not.toHaveProperty("filesChecksum");
+  });
+
+  test("goes on from a check-in with a shunned file that is gone", () => {
+    using project = new Project();
+    project.commit([file("spam"), file("a", "1")]);
+    const spam = hashContent(utf8("spam"), "sha3-256");
+    shun(project.repo, spam);
+    expect(project.manifest(project.commit([file("a", "2")]).rid)).toHaveProperty("filesChecksum");
+    rebuildRepository(project.repo, { user: "ann", version: "test" });
+    const { rid } = project.commit([file("a", "3")]);
+    expect(project.manifest(rid)).not.toHaveProperty("filesChecksum");
+    expect(listFiles(project.repo, rid).find(({ name }) => name === "spam")?.hash).toBe(spam);
+    const { rid: without } = project.commit([{ name: "spam", remove: true }]);
+    expect(project.manifest(without).filesChecksum).toBe(md5Hex("a 1\n3"));
   });
 
   test("that fails leaves nothing behind", () => {
