@@ -239,3 +239,25 @@ export const PRESENCE_BEAT_MAX_MS = 300_000;
 
 /** Peers of one project that are kept in mind; further ones are not until one expires. */
 export const PRESENCE_PEER_MAX_COUNT = 4_096;
+
+/** Phantoms that are watched for their content to come, the newest ones. */
+export const NEWS_PHANTOM_MAX_COUNT = 1_000;
+
+/** How long after the last sign of a write a commit is looked for, more and more rarely. */
+export const WATCH_BURST_MS = 1_000;
+
+/** How often a repository is looked at without any sign of a write. */
+export const WATCH_POLL_MS = 2_000;
+
+/** News further apart than this are told of one by one. */
+export const NEWS_SINGLE_MS = 60;
+
+/** Shortest and longest time between two tellings of news while they come closer together. */
+export const NEWS_PAUSE_MIN_MS = 100;
+export const NEWS_PAUSE_MAX_MS = 3_000;
+
+/** How long after news was told it is noted in the repository. */
+export const NEWS_NOTE_MS = 500;
+
+/** How long a leaf that stops goes on with exchanges over NATS that are under way. */
+export const NATS_DRAIN_MS = 2_000;

@@ -3,7 +3,7 @@
  * of what is inside, then a zlib stream (RFC 1950). The declared length is a claim: it is checked
  * against a limit before anything is allocated, and inflation stops at that limit whatever was claimed.
  */
-import { deflateSync, inflateSync } from "node:zlib";
+import { deflate as deflateInBackground, deflateSync, inflateSync } from "node:zlib";
 import { type Bytes, readU32BE } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 
@@ -42,9 +42,22 @@ export function inflate(stream: Uint8Array, sizeMax: number): Uint8Array {
 
 /** `content` as stored in `blob.content` and sent as `application/x-fossil`: length prefix and zlib stream. */
 export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
-  const stream = deflate(content, level);
+  return withLength(content.length, deflate(content, level));
+}
+
+/** `packBlob` in a thread of the runtime, for what takes too long on one that serves I/O. */
+export function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
+  return new Promise((resolve, reject) => {
+    deflateInBackground(content, { level }, (error, stream) => {
+      if (error === null) resolve(withLength(content.length, stream));
+      else reject(error);
+    });
+  });
+}
+
+function withLength(length: number, stream: Uint8Array): Bytes {
   const packed = new Uint8Array(stream.length + 4);
-  new DataView(packed.buffer).setUint32(0, content.length);
+  new DataView(packed.buffer).setUint32(0, length);
   packed.set(stream, 4);
   return packed;
 }
