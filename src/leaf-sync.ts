@@ -12,10 +12,11 @@
  */
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError, NameError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
 import type { EpochMs } from "./julian.ts";
 import type { WriterEngine } from "./leaf-sync-engine.ts";
 import type { SessionInput, SyncRefusal, SyncSubject } from "./leaf-sync-jobs.ts";
-import { SYNC_CONCURRENT_MAX_COUNT, SYNC_TOLD_MAX_COUNT } from "./limits.ts";
+import { GIMME_MIN_COUNT, SYNC_CONCURRENT_MAX_COUNT, SYNC_TOLD_MAX_COUNT } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { ClientOptions } from "./sync-client.ts";
 import type { Credentials } from "./sync-request.ts";
@@ -41,6 +42,8 @@ export interface SyncWish {
   readonly push: boolean;
   readonly pull: boolean;
   readonly why: string;
+  /** Artifacts that the peer is believed to have. */
+  readonly hints?: readonly Hash[];
 }
 
 /** What goes with every sync of the repository. */
@@ -255,11 +258,11 @@ export class LeafSync {
   private async exchange(
     subject: SyncSubject,
     { transport, login }: PeerConnection,
-    { pull, push }: SyncWish,
+    { pull, push, hints = [] }: SyncWish,
     tally: Tally,
   ): Promise<void> {
     const { peer, carriesCookie } = transport;
-    const options: ClientOptions = { peer, carriesCookie, ...(login !== undefined && { login }) };
+    const options: ClientOptions = { peer, carriesCookie, hints, ...(login !== undefined && { login }) };
     const goals = { pull, push, private: this.manners.private };
     const engine = await this.begin({ subject, goals, options });
     try {
@@ -344,7 +347,8 @@ function record(state: Mutable<PeerSyncState>, outcome: SyncOutcome): void {
 function both(one: SyncWish, other: SyncWish): SyncWish {
   const reasons = one.why.split(",");
   const why = reasons.includes(other.why) ? one.why : `${one.why},${other.why}`;
-  return { push: one.push || other.push, pull: one.pull || other.pull, why };
+  const hints = [...new Set([...(one.hints ?? []), ...(other.hints ?? [])])].slice(0, GIMME_MIN_COUNT);
+  return { push: one.push || other.push, pull: one.pull || other.pull, why, hints };
 }
 
 function asError(thrown: unknown): EdgeSyncError {
