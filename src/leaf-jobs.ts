@@ -35,6 +35,8 @@ export interface ServeInput {
   /** When the exchange arrived: waiting for another process's lock counts from here. */
   readonly arrivedAt: EpochMs;
   readonly body: Bytes;
+  /** For the reply to be written in, where it is large enough; it comes back under the reply's body. */
+  readonly buffer?: ArrayBuffer;
 }
 
 export type ServeOutcome =
@@ -79,14 +81,14 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     ...syncJobs,
 
     serve(input: ServeInput): Transferable<ServeOutcome> {
-      const { path, access, body } = input;
+      const { path, access, body, buffer } = input;
       const repo = repoAt(path, access);
       if (access === "write") {
         const waited = Math.max(0, deps.clock.now() - input.arrivedAt);
         repo.db.setBusyTimeout(Math.max(0, LOCK_WAIT_MS - waited));
       }
       try {
-        const reply = serveExchange(repo, input);
+        const reply = serveExchange(repo, input, buffer === undefined ? {} : { buffer });
         if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
         return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
       } catch (error) {

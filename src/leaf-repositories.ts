@@ -11,14 +11,15 @@ import { basename, join } from "node:path";
 import type { Clock } from "./clock.ts";
 import { NameError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
-import { createLeafJobs, type LeafJobs, type ServeInput, type ServeOutcome } from "./leaf-jobs.ts";
+import { ClonePages, type HandedPage, type Served } from "./leaf-clone-pages.ts";
+import { createLeafJobs, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
 import { WriterEngine } from "./leaf-sync-engine.ts";
 import type { SessionInput } from "./leaf-sync-jobs.ts";
 import type { Random } from "./random.ts";
 import type { ProjectSummary } from "./repo-summary.ts";
 
 export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt">;
-export type Served = Extract<ServeOutcome, { kind: "served" }>;
+export type { Served };
 
 /** Requests up to this size are tried on a reader first, in bytes as they travel. */
 const READER_FIRST_MAX_BYTES = 65_536;
@@ -50,12 +51,15 @@ export class HostedRepository {
     readonly path: string,
     private readonly readers: Executor<LeafJobs>,
     private readonly writer: Executor<LeafJobs>,
+    private readonly clonePages: ClonePages,
     private readonly clock: Clock,
   ) {}
 
   /** Answers one exchange. @throws RepoError when the repository cannot be opened, read or locked */
-  async serve(exchange: Exchange): Promise<Served> {
+  async serve(exchange: Exchange): Promise<HandedPage | Served> {
     const input = { ...exchange, path: this.path, arrivedAt: this.clock.now() };
+    const page = await this.clonePages.serve(input);
+    if (page !== undefined) return page;
     let body = exchange.body;
     if (body.length <= READER_FIRST_MAX_BYTES) {
       const outcome = await this.readers.run("serve", { ...input, access: "read" }, [body.buffer]);
@@ -83,6 +87,7 @@ export class HostedRepository {
 
 export class HostedRepositories {
   private readonly hosted = new Map<string, HostedRepository>();
+  private readonly clonePages: ClonePages;
 
   private constructor(
     private readonly threads: Threads,
@@ -90,7 +95,9 @@ export class HostedRepositories {
     /** Set when every `*.fossil` below it is served, each at `/NAME`. */
     private readonly directory: string | undefined,
     private readonly single: string | undefined,
-  ) {}
+  ) {
+    this.clonePages = new ClonePages(threads.readers, clock);
+  }
 
   static ofFile(path: string, threads: Threads, clock: Clock): HostedRepositories {
     return new HostedRepositories(threads, clock, undefined, path);
@@ -138,6 +145,7 @@ export class HostedRepositories {
     // Readers first: the last connection to close is a writer, which leaves the file whole for stock.
     await readers.runOnAll("close", undefined);
     await readers.close();
+    this.clonePages.close();
     for (const writer of writers) {
       await writer.runOnAll("close", undefined);
       await writer.close();
@@ -148,7 +156,8 @@ export class HostedRepositories {
     let hosted = this.hosted.get(path);
     if (hosted === undefined) {
       const { readers, writers } = this.threads;
-      hosted = new HostedRepository(path, readers, writers[this.hosted.size % writers.length]!, this.clock);
+      const writer = writers[this.hosted.size % writers.length]!;
+      hosted = new HostedRepository(path, readers, writer, this.clonePages, this.clock);
       this.hosted.set(path, hosted);
     }
     return hosted;

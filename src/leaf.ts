@@ -5,6 +5,7 @@
  * Stopping: break off syncs with peers, refuse new exchanges, answer those under way, checkpoint and close the repositories, end the
  * threads. A second `stop` waits for the first.
  */
+import { free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
@@ -120,7 +121,8 @@ async function answer(
   const { address, contentType } = exchange;
   const bytesReceived = exchange.body.length;
   try {
-    const { body, facts, ...reply } = await repositories.at(exchange.path).serve(exchange);
+    const served = await repositories.at(exchange.path).serve(exchange);
+    const { body, facts } = served;
     const seconds = (clock.monotonic() - started) / 1000;
     telemetry.record({ ...facts, transport: "http", bytesReceived, bytesSent: body.length, seconds });
     log.debug("served", {
@@ -130,7 +132,8 @@ async function answer(
       bytesSent: body.length,
       seconds,
     });
-    return { status: 200, contentType: reply.contentType, body };
+    const release = "release" in served ? served.release : () => free(body);
+    return { status: 200, contentType: served.contentType, body, release };
   } catch (error) {
     const code = error instanceof EdgeSyncError ? error.code : "internal";
     const message = error instanceof Error ? error.message : String(error);

@@ -44,6 +44,12 @@ export const DOWNLOAD_BUDGET_BYTES = 5_000_000;
 /** Longest time to spend on one reply, as Fossil's `max-download-time` default. */
 export const DOWNLOAD_BUDGET_MS = 30_000;
 
+/** Pages of clones kept in memory, served or made ahead, and the buffer for the next one. */
+export const CLONE_PAGES_MAX_BYTES = 32_000_000;
+
+/** How long a page of a clone is kept. It ends with the time, which clients compare with theirs: stock warns from 10 s on. */
+export const CLONE_PAGE_MAX_AGE_MS = 4_000;
+
 /** Upload budget of one client round, as Fossil's `max-upload` default. */
 export const UPLOAD_BUDGET_BYTES = 250_000;
 

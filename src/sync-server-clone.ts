@@ -40,8 +40,8 @@ export function handleClone(x: ServerExchange, { protocol, sequence }: CloneCard
     const asStored = protocol >= STORED_PROTOCOL;
     if (asStored) x.isRawReply = true;
     if (sequence <= 0) throw new ExchangeRefused("clone-sequence", TEXTS.cloneSequence, false);
-    const next = sendPage(x, positionOf(sequence, maxRid(x.repo.db)), asStored);
-    x.out.card({ type: "clone_seqno", sequence: next });
+    x.nextPage = sendPage(x, positionOf(sequence, maxRid(x.repo.db)), asStored);
+    x.out.card({ type: "clone_seqno", sequence: x.nextPage });
   } else {
     x.isOldClone = true;
     x.isPull = true;

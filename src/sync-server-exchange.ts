@@ -47,7 +47,7 @@ export class ExchangeRefused extends EdgeSyncError {
 const STRANGER = "anonymous";
 
 export class ServerExchange {
-  readonly out = new MessageWriter();
+  readonly out: MessageWriter;
   readonly content: Content;
   readonly unversioned: Unversioned;
   readonly configuration: ConfigExchange;
@@ -76,6 +76,8 @@ export class ServerExchange {
   gimmeCount = 0;
   artifactsReceived = 0;
   artifactsSent = 0;
+  /** Where the clone goes on, once a page is written; 0 at its end. */
+  nextPage: number | undefined;
   /** Types of the cards that were acted upon. */
   readonly seen = new Set<string>();
 
@@ -93,7 +95,10 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
+    /** For the reply to be written in, where it is large enough. */
+    buffer?: ArrayBuffer,
   ) {
+    this.out = new MessageWriter(buffer);
     this.content = repo.content;
     this.unversioned = new Unversioned(repo);
     this.configuration = new ConfigExchange(repo);

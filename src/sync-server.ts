@@ -42,6 +42,8 @@ export interface ServeFacts {
   readonly errors: number;
   /** Login, when there was one and it was right. */
   readonly user: string | undefined;
+  /** Of a page of a clone: the sequence that asks for the next one, 0 after the last. */
+  readonly nextPage: number | undefined;
 }
 
 /** Who sends a message, beside what it says itself. */
@@ -61,6 +63,8 @@ export interface ServeRequest extends Caller {
 
 export interface ServeOptions {
   readonly limits?: MessageLimits;
+  /** The message of the reply is written in it where it is large enough, and may then be part of it. */
+  readonly buffer?: ArrayBuffer;
 }
 
 export interface ServeReply {
@@ -79,7 +83,7 @@ export interface ServeReply {
  */
 export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
-  const reply = serveMessage(repo, message, request);
+  const reply = serveMessage(repo, message, request, options.buffer);
   const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
   faultPoint("serve-reply");
   return { contentType, body, facts: reply.facts };
@@ -93,8 +97,13 @@ export interface MessageReply {
 }
 
 /** Answers one message. @throws as `serveExchange` */
-export function serveMessage(repo: Repo, message: Uint8Array, caller: Caller): MessageReply {
-  const x = new ServerExchange(repo, caller.address);
+export function serveMessage(
+  repo: Repo,
+  message: Uint8Array,
+  caller: Caller,
+  buffer?: ArrayBuffer,
+): MessageReply {
+  const x = new ServerExchange(repo, caller.address, buffer);
   if (caller.isOwner === true) x.capabilities = Capabilities.from("sxy");
   const run = () => answer(x, message, caller.cookie);
   try {
@@ -128,8 +137,8 @@ function trailer(clock: Clock, errorCount: number): string {
 }
 
 function factsOf(x: ServerExchange): ServeFacts {
-  const { artifactsReceived, artifactsSent, errorCount: errors, user } = x;
-  return { operation: operationOf(x.seen), artifactsReceived, artifactsSent, errors, user };
+  const { artifactsReceived, artifactsSent, errorCount: errors, user, nextPage } = x;
+  return { operation: operationOf(x.seen), artifactsReceived, artifactsSent, errors, user, nextPage };
 }
 
 function operationOf(seen: ReadonlySet<string>): Operation {

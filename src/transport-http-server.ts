@@ -33,6 +33,8 @@ export interface HttpExchangeReply {
   readonly status: number;
   readonly contentType: string;
   readonly body: Bytes;
+  /** Called when the body has been copied and is not looked at again. */
+  readonly release?: () => void;
 }
 
 export interface HttpServerOptions {
@@ -80,10 +82,12 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
         body,
       });
       server.timeout(raw, HTTP_IDLE_SECONDS);
-      return new Response(reply.body, {
+      const response = new Response(reply.body, {
         status: reply.status,
         headers: { "Content-Type": reply.contentType, Connection: "close" },
       });
+      reply.release?.(); // A response copies its body.
+      return response;
     } catch (error) {
       if (error instanceof LimitError) return closing(413, error.message);
       if (raw.signal.aborted) return closing(400, "the request ended before its body did");

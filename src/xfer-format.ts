@@ -14,9 +14,14 @@ const FIRST_CAPACITY_BYTES = 1_024;
 const TRIM_BELOW_BYTES = 1_000_000;
 
 export class MessageWriter {
-  private buffer: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(0));
+  private buffer: Buffer<ArrayBuffer>;
   private length = 0;
   private cards = 0;
+
+  /** @param lent to write in while it is large enough; then the message keeps the whole of it, however small it is */
+  constructor(private readonly lent?: ArrayBuffer) {
+    this.buffer = Buffer.from(lent ?? new ArrayBuffer(0));
+  }
 
   /** Bytes that `finish` would return. */
   get byteLength(): number {
@@ -61,7 +66,8 @@ export class MessageWriter {
   /** The whole message, in the writer's own buffer: nothing may be written afterwards. */
   finish(): Bytes {
     const spare = this.buffer.length - this.length;
-    if (this.length < TRIM_BELOW_BYTES || spare > this.length / 4) this.resize(this.length);
+    const isLent = this.buffer.buffer === this.lent;
+    if (!isLent && (this.length < TRIM_BELOW_BYTES || spare > this.length / 4)) this.resize(this.length);
     return new Uint8Array(this.buffer.buffer, 0, this.length);
   }
 

@@ -55,6 +55,7 @@ describe("every reply", () => {
       artifactsSent: 0,
       errors: 0,
       user: undefined,
+      nextPage: undefined,
     });
     expect(isRaw).toBe(false);
   });
