@@ -17,7 +17,8 @@
  * Wrong content: with `onWrong: "throw"` (a server) the batch throws and the transaction must be rolled
  * back, so that a request counts whole or not at all; with `"drop"` (a client) the artifact is left out
  * and named. A waiting delta of an earlier batch that proves wrong is dropped either way: it is no fault
- * of this batch. A shunned artifact is left out silently, as in stock.
+ * of this batch. A shunned artifact is left out silently, as in stock; a delta of a shunned artifact is left
+ * out and named (`delta-shunned-source`), for the artifact itself is welcome.
  *
  * Private marks: an artifact received as private is neither announced nor clustered. One received as
  * public becomes public, if it was private here.
@@ -75,6 +76,9 @@ export interface ReceiveSummary {
   readonly linkedCount: number;
   readonly refused: readonly Refusal[];
 }
+
+/** Code of a refusal: the artifact came as a delta of a shunned one, and is welcome as whole text. */
+export const SHUNNED_SOURCE = "delta-shunned-source";
 
 /** Runs `body` on a batch in one transaction of its own (or the one already open). */
 export function receiveAll(
@@ -134,7 +138,9 @@ export class ReceiveBatch {
       else if (isStored) return this.keepKnown(known, isPrivate);
       else return this.storeWaiting(incoming as IncomingDelta, isPrivate);
     } catch (error) {
-      if (!isWrongContent(error) || this.options.onWrong === "throw") throw error;
+      if (!isWrongContent(error)) throw error;
+      // No fault of the sender's: it may send the artifact whole.
+      if (this.options.onWrong === "throw" && error.code !== SHUNNED_SOURCE) throw error;
       this.refused.push({ hash, error });
       return undefined;
     }
@@ -158,6 +164,11 @@ export class ReceiveBatch {
         : this.storeVerified(hash, bytes, isPrivate);
     if (isUnsent && !isPrivate) content.markUnsent(rid);
     return rid;
+  }
+
+  /** What was left out so far. */
+  get refusals(): readonly Refusal[] {
+    return this.refused;
   }
 
   /** Does what was deferred to the end of the batch. */
@@ -206,7 +217,8 @@ export class ReceiveBatch {
     const size = deltaOutputSize(delta);
     const sourceRid = content.ridOrPhantom(source, isPrivate);
     if (sourceRid === NO_RID) {
-      throw new RepoError("shunned", `artifact ${hash} is a delta of ${source}, which is shunned here`);
+      const problem = `artifact ${hash} is a delta of ${source}, which is shunned here`;
+      throw new RepoError(SHUNNED_SOURCE, problem);
     }
     // The sender, who has it, does not hold it for private.
     if (!isPrivate && content.isPhantom(sourceRid)) content.publish(sourceRid);
@@ -305,7 +317,7 @@ const WRONG_CODES: ReadonlySet<string> = new Set([
   "content-damaged",
   "delta-cycle",
   "delta-private-source",
-  "shunned",
+  SHUNNED_SOURCE,
 ]);
 
 /** Errors that say that what was sent is wrong, not that something is wrong here. */

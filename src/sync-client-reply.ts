@@ -67,6 +67,8 @@ export class ClientReply {
         this.noteOffer(card);
         break;
       case "gimme":
+      case "pragma edgesync-whole":
+        // What was sent before goes whole.
         if (this.goals.push) this.requested.push(card.hash);
         break;
       default:

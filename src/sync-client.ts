@@ -26,7 +26,7 @@ import { GIMME_MIN_COUNT, SYNC_IDLE_ROUND_MAX_COUNT, SYNC_ROUND_MAX_COUNT } from
 import { randomHex } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { type Refusal, receiveAll } from "./repo-receive.ts";
+import { type Refusal, receiveAll, SHUNNED_SOURCE } from "./repo-receive.ts";
 import { wantedHashes } from "./repo-serve.ts";
 import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
 import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
@@ -55,6 +55,8 @@ export interface ClientOptions {
   readonly login?: Credentials;
   /** Whether the transport carries a cookie to the peer: newer servers take the login from there. */
   readonly carriesCookie: boolean;
+  /** Artifacts that the peer is believed to have, asked for in the first message already. */
+  readonly hints?: readonly Hash[];
   /** Bound on the rounds; default `SYNC_ROUND_MAX_COUNT`. */
   readonly roundMaxCount?: number;
 }
@@ -100,6 +102,8 @@ export class SyncClient {
   private readonly timesSent = new Map<Rid, number>();
   /** Artifacts that the peer is known to have. */
   private readonly onRemote = new Set<Rid>();
+  /** Welcome as whole text only. True: asked for as such. */
+  private readonly neededWhole = new Map<Hash, boolean>();
   private gimmeLimit = GIMME_MIN_COUNT;
   private idleRounds = 0;
   private ended = false;
@@ -109,6 +113,7 @@ export class SyncClient {
     this.repo = repo;
     this.goals = goals;
     this.options = options;
+    for (const hash of goals.pull ? (options.hints ?? []) : []) this.expect(hash);
   }
 
   get isDone(): boolean {
@@ -127,7 +132,11 @@ export class SyncClient {
     if (goals.private) out.card({ type: "pragma send-private" });
     out.card({ type: "pragma client-version", ...PROTOCOL_VERSION });
     this.writeIntent(out);
-    if (goals.pull) this.writeGimmes(out);
+    if (goals.pull) {
+      // First: a gimme for the same artifact would bring the delta again.
+      this.writeNeededWhole(out);
+      this.writeGimmes(out);
+    }
     if (goals.push) {
       const sent = writeArtifacts(repo, out, {
         requested: this.requested,
@@ -169,6 +178,7 @@ export class SyncClient {
     for (const rid of received.stored) this.onRemote.add(rid);
     const refused = [...reply.refused, ...received.refused];
     this.refused.push(...refused);
+    this.forgetMended();
     const { said } = reply;
     this.messages.push(...said.messages);
     if (Math.abs(said.skewMs) > Math.abs(this.skewMs)) this.skewMs = said.skewMs;
@@ -181,6 +191,9 @@ export class SyncClient {
     totals.artifactsReceived += received.stored.length;
     totals.artifactsKnown += received.knownCount;
     for (const { hash } of refused) this.offered.delete(hash);
+    for (const { hash, error } of refused) {
+      if (error.code === SHUNNED_SOURCE && !this.neededWhole.has(hash)) this.neededWhole.set(hash, false);
+    }
     this.serverError = said.error;
     this.decide(received.stored.length, reply.newOfferCount);
     this.inFlight = [];
@@ -200,6 +213,7 @@ export class SyncClient {
     const goesOn =
       (wanted > 0 && (receivedCount > 0 || newOfferCount > 0 || this.offered.size > 0)) ||
       this.inFlight.length > 0 ||
+      (this.goals.pull && [...this.neededWhole.values()].includes(false)) ||
       (this.goals.push && this.requested.length > 0);
     if (goesOn && this.idleRounds < SYNC_IDLE_ROUND_MAX_COUNT) {
       if (this.totals.rounds < roundMaxCount) return;
@@ -234,6 +248,29 @@ export class SyncClient {
     const wanted = this.wanted();
     for (const hash of wanted.slice(0, this.gimmeLimit)) out.card({ type: "gimme", hash });
     if (wanted.length > 0 && this.totals.rounds === CLUSTERS_ROUND) out.card({ type: "pragma req-clusters" });
+  }
+
+  /** What came as a useless delta and has come whole since was not refused. */
+  private forgetMended(): void {
+    const { content } = this.repo;
+    for (let i = this.refused.length - 1; i >= 0 && this.neededWhole.size > 0; i--) {
+      const rid = content.ridOf(this.refused[i]!.hash);
+      if (rid !== undefined && content.isAvailable(rid)) this.refused.splice(i, 1);
+    }
+  }
+
+  private writeNeededWhole(out: MessageWriter): void {
+    for (const [hash, isAsked] of this.neededWhole) {
+      if (!isAsked) out.card({ type: "pragma edgesync-whole", hash });
+      this.neededWhole.set(hash, true);
+    }
+  }
+
+  private expect(hash: Hash): void {
+    const { content } = this.repo;
+    const rid = content.ridOf(hash);
+    const isHere = rid !== undefined && !content.isPhantom(rid);
+    if (!isHere && !content.isShunned(hash)) this.offered.set(hash, false);
   }
 
   private wanted(): Hash[] {

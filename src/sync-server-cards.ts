@@ -12,7 +12,7 @@ import {
 } from "./sync-server-intent.ts";
 import { handleCiLock, handleCiUnlock } from "./sync-server-lock.ts";
 import { handleCfile, handleFile, handleIgot, handlePrivate } from "./sync-server-receive.ts";
-import { handleGimme } from "./sync-server-send.ts";
+import { handleGimme, handleWhole } from "./sync-server-send.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import { handleUvfile, handleUvgimme, handleUvHash } from "./sync-server-uv.ts";
 import type { Card } from "./xfer-card.ts";
@@ -45,6 +45,7 @@ const HANDLERS: { readonly [T in Card["type"]]?: Handler<T> } = {
     x.wantsCatalog = true;
   },
   "pragma req-clusters": handleReqClusters,
+  "pragma edgesync-whole": handleWhole,
   "pragma ci-lock": handleCiLock,
   "pragma ci-unlock": handleCiUnlock,
   malformed: (x, { keyword }) => {

@@ -8,7 +8,7 @@
  */
 import { ARTIFACT_MAX_BYTES } from "./limits.ts";
 import { NO_RID, type Rid } from "./repo-content.ts";
-import type { Incoming } from "./repo-receive.ts";
+import { type Incoming, SHUNNED_SOURCE } from "./repo-receive.ts";
 import type { ServerExchange } from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import type { CfileCard, FileCard, IgotCard } from "./xfer-card.ts";
@@ -48,7 +48,12 @@ function receive(x: ServerExchange, incoming: Incoming): void {
   const isPrivate = x.nextIsPrivate;
   x.nextIsPrivate = false;
   if (isPrivate && !x.allows("private")) return;
-  const rid = x.receiver().receive(incoming, { isPrivate });
+  const batch = x.receiver();
+  const rid = batch.receive(incoming, { isPrivate });
+  if (rid === undefined && batch.refusals.at(-1)?.error.code === SHUNNED_SOURCE) {
+    // A stock client that was asked again would send the same delta again, for ever: it knows no such pragma.
+    x.out.card({ type: "pragma edgesync-whole", hash: incoming.hash });
+  }
   x.artifactsReceived++;
   // As in stock, what waits for the source of its delta is offered back like anything else.
   const waits = rid !== undefined && "delta" in incoming && !x.content.isAvailable(rid);

@@ -34,6 +34,7 @@ export const CARD_NEEDS: Readonly<Partial<Record<CardType, Need>>> = {
   "pragma uv-hash": "o",
   // Stock lets anybody lock; here whoever may not commit is only told of others' locks.
   "pragma ci-lock": "i",
+  "pragma edgesync-whole": "pull",
   // Needs the lock's client id, a secret of its holder.
   "pragma ci-unlock": "nothing",
 };

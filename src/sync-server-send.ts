@@ -8,7 +8,7 @@ import { chooseForm } from "./sync-artifact-form.ts";
 import type { ServerExchange } from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import { understandsPrivateIgot, understandsSha3 } from "./sync-version.ts";
-import type { GimmeCard } from "./xfer-card.ts";
+import type { GimmeCard, WholePragma } from "./xfer-card.ts";
 
 export function handleGimme(x: ServerExchange, { hash }: GimmeCard): void {
   x.gimmeCount++;
@@ -24,8 +24,16 @@ export function handleGimme(x: ServerExchange, { hash }: GimmeCard): void {
   sendArtifact(x, rid, x.isOldClone ? "stored" : "parent");
 }
 
+/** As `gimme`, for a peer that has no use for a delta. */
+export function handleWhole(x: ServerExchange, { hash }: WholePragma): void {
+  x.gimmeCount++;
+  if (!x.allows("pragma edgesync-whole")) return;
+  const rid = x.content.ridOf(hash);
+  if (rid !== undefined) sendArtifact(x, rid, "whole");
+}
+
 /** Sends one artifact unless the peer has it, may not have it, or it is not here. */
-export function sendArtifact(x: ServerExchange, rid: Rid, choice: "stored" | "parent"): void {
+export function sendArtifact(x: ServerExchange, rid: Rid, choice: "stored" | "parent" | "whole"): void {
   const { content, out } = x;
   const isPrivate = content.isPrivate(rid);
   if ((isPrivate && !x.wantsPrivate) || x.onRemote.has(rid)) return;

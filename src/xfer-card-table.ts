@@ -283,6 +283,12 @@ export const CARD_TABLE: { readonly [T in CardType]: CardSpec<CardOf<T>> } = {
     fields: [],
     doc: "The client may not send unversioned files.",
   },
+  "pragma edgesync-whole": {
+    from: BOTH,
+    ...PRAGMA,
+    fields: [{ name: "hash", kind: "hash" }],
+    doc: "A gimme for an artifact as whole text, because the delta that came has a shunned source. Stock ignores it.",
+  },
   "pragma ci-lock": {
     from: CLIENT,
     ...PRAGMA,

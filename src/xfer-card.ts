@@ -157,6 +157,10 @@ export interface UvHashPragma {
   readonly type: "pragma uv-hash";
   readonly hash: Hash;
 }
+export interface WholePragma {
+  readonly type: "pragma edgesync-whole";
+  readonly hash: Hash;
+}
 export interface CiLockPragma {
   readonly type: "pragma ci-lock";
   readonly checkIn: Hash;
@@ -204,6 +208,7 @@ export type KnownCard =
   | PlainPragma
   | ClientUrlPragma
   | UvHashPragma
+  | WholePragma
   | CiLockPragma
   | CiUnlockPragma
   | CiLockFailPragma

@@ -298,12 +298,17 @@ describe("what is unwelcome", () => {
     expect(repo.content.ridOf(nameOf(a))).toBeUndefined();
   });
 
-  test("a delta of a shunned artifact is refused", () => {
-    using scratch = new ScratchRepo();
-    const { repo } = scratch;
-    repo.db.prepare("INSERT INTO shun(uuid) VALUES(?)").run(nameOf(a));
-    expect(send(repo, [asDelta(a, b)]).refused.map(({ error }) => error.code)).toEqual(["shunned"]);
-  });
+  test.each(["throw", "drop"] as const)(
+    "a delta of a shunned artifact is left out, onWrong %s",
+    (onWrong) => {
+      using scratch = new ScratchRepo();
+      const { repo } = scratch;
+      repo.db.prepare("INSERT INTO shun(uuid) VALUES(?)").run(nameOf(a));
+      const { refused, stored } = send(repo, [asDelta(a, b), asText(utf8("other"))], { onWrong });
+      expect(refused.map(({ error }) => error.code)).toEqual(["delta-shunned-source"]);
+      expect(stored.length).toBe(1);
+    },
+  );
 
   test("SHA1 names, under the policy shun-sha1", () => {
     using scratch = new ScratchRepo();

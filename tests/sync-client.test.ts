@@ -300,6 +300,51 @@ describe("wrong content", () => {
   });
 });
 
+describe("what one side shuns and the other has as the source of deltas", () => {
+  /** Two versions of a file at `from`; `to` shuns the first. */
+  function prepare(from: Repo, to: Repo): void {
+    grow(from, 0, 4);
+    const [first] = from.db
+      .prepare(
+        `SELECT b.uuid FROM mlink m JOIN blob b ON b.rid=m.pid WHERE m.pid>0
+         AND m.fnid=(SELECT fnid FROM filename WHERE name='file0.txt') LIMIT 1`,
+      )
+      .values<[Hash]>()
+      .flat();
+    to.db.prepare("INSERT INTO shun(uuid,mtime) VALUES(?,0)").run(first!);
+  }
+  const lacking = (from: Repo, to: Repo) => holdings(from).filter((hash) => !holdings(to).includes(hash));
+
+  test("a pull gets the later version whole", async () => {
+    prepare(theirs.repo, ours.repo);
+    const { client, requests } = await sync(served(theirs.repo), PULL);
+    expect(requests.join("")).toContain("pragma edgesync-whole ");
+    expect(client.refused).toEqual([]);
+    expect(lacking(theirs.repo, ours.repo).length).toBe(1);
+  });
+
+  test("a push gives the later version whole, and the rest at once", async () => {
+    prepare(ours.repo, theirs.repo);
+    await sync(served(theirs.repo), PUSH, { login: ANN });
+    expect(lacking(ours.repo, theirs.repo).length).toBe(1);
+  });
+
+  test("a peer that knows no such request costs one more round", async () => {
+    const shunned = sha3("shunned");
+    ours.repo.db.prepare("INSERT INTO shun(uuid,mtime) VALUES(?,0)").run(shunned);
+    const delta = file(sha3("b"), "2\n1@0,1:b1;", shunned);
+    const { client, requests } = await sync(
+      scripted(() => [delta]),
+      PULL,
+    );
+    expect(requests.length).toBe(2);
+    expect(client.refused.map(({ error }) => error.code)).toEqual([
+      "delta-shunned-source",
+      "delta-shunned-source",
+    ]);
+  });
+});
+
 describe("a peer that never ends", () => {
   const never = async (script: Script, goals: SyncGoals = PULL) => {
     const { transport, requests } = scripted(script);

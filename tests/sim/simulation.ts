@@ -1,0 +1,373 @@
+/**
+ * One simulated world from one seed: machines with leaves, people, a bad network, liars; then peace, in which
+ * all honest machines must come to agree. The same plan gives the same trace, byte for byte.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { copyFileSync } from "node:fs";
+import type { Db } from "../../src/db.ts";
+import { setFaultHandler } from "../../src/fault-point.ts";
+import { type Hash, sha1Hex } from "../../src/hash.ts";
+import { parseDate } from "../../src/julian.ts";
+import type { SyncOutcome } from "../../src/leaf-sync.ts";
+import type { LogFields } from "../../src/log.ts";
+import { seededRandom } from "../../src/random.ts";
+import { Repo } from "../../src/repo.ts";
+import { addInitialCheckIn } from "../../src/repo-checkin.ts";
+import { StandingClock } from "../scratch-repo.ts";
+import { TempDir } from "../temp-dir.ts";
+import {
+  agreementOf,
+  checkExchange,
+  checkFile,
+  disagreements,
+  holdings,
+  PASSWORDS,
+  PEOPLE,
+  type Person,
+  privateHoldings,
+  shunned,
+} from "./checks.ts";
+import { Dice } from "./dice.ts";
+import { isServerLie, lieAsClient, lieAsServer } from "./liar.ts";
+import { isOrdinaryRefusal, live } from "./life.ts";
+import { type Letter, Network, type Reply } from "./network.ts";
+import { Crash, SimulatedNode, type Stock } from "./node.ts";
+import { describeStep, type Plan, type Step, WORK_MS } from "./plan.ts";
+import { FAULTS } from "./severity.ts";
+import { NodeClock, Timeline } from "./timeline.ts";
+
+const POLL_MS = 60_000;
+/** Within this many polls of peace all must agree. */
+const POLLS_OF_PEACE_MAX = 12;
+const MESSAGES_MAX = 20_000;
+const ROUNDS_PER_SYNC_MAX = 100;
+const ENOUGH_PAGES = 1_073_741_823;
+const START = parseDate("2026-01-31T12:00:00");
+
+export interface SimulationResult {
+  /** Hash of everything that happened. */
+  readonly trace: string;
+  /** Empty: all that must hold held. */
+  readonly defects: readonly string[];
+  readonly artifacts: number;
+  readonly messages: number;
+  readonly crashes: number;
+  /** From the beginning of peace until all agreed, in simulated milliseconds. */
+  readonly agreedAfterMs: number;
+}
+
+export interface SimulationOptions {
+  /** Hears what happens, line by line. */
+  readonly onTrace?: (line: string) => void;
+}
+
+export async function simulate(plan: Plan, options: SimulationOptions = {}): Promise<SimulationResult> {
+  using folder = new TempDir("sim");
+  const world = new World(plan, folder, options);
+  try {
+    return await world.run();
+  } finally {
+    world.end();
+  }
+}
+
+class World {
+  private readonly timeline = new Timeline();
+  private readonly network: Network;
+  private readonly nodes: SimulatedNode[] = [];
+  /** Whose code is running. */
+  private readonly whose = new AsyncLocalStorage<SimulatedNode>();
+  private readonly faultDice: Dice;
+  private readonly defects: string[] = [];
+  private readonly lines: string[] = [];
+  private readonly privateHashes = new Set<Hash>();
+  /** What each node has had, by name: it must never be without it again. */
+  private readonly had = new Map<string, Set<Hash>>();
+  private recorded: Letter | undefined;
+  private crashes = 0;
+
+  constructor(
+    private readonly plan: Plan,
+    folder: TempDir,
+    private readonly options: SimulationOptions,
+  ) {
+    const dice = new Dice(plan.seed ^ 0x5eedn);
+    this.faultDice = new Dice(dice.seed());
+    const faults = FAULTS[plan.severity];
+    const trace = (line: string) => this.trace(line);
+    this.network = new Network(this.timeline, new Dice(dice.seed()), faults, trace);
+    const template = templateFor(plan.nobody);
+    for (let i = 0; i < plan.nodeCount; i++) {
+      const path = folder.join(`node${i}.fossil`);
+      copyFileSync(template, path);
+      const login: Person = i === 0 ? "pat" : dice.pick(["carl", "pat", "rita"] as const);
+      const drift = plan.severity === "calm" ? 0 : dice.between(-0.001, 0.001);
+      this.nodes.push(
+        new SimulatedNode({
+          name: `node${i}`,
+          path,
+          clock: new NodeClock(this.timeline, START + i, drift),
+          random: seededRandom(dice.seed()),
+          network: this.network,
+          login: { user: login, password: PASSWORDS[login] },
+          syncsPrivate: login === "pat" && dice.chance(0.5),
+          pollMs: POLL_MS,
+          onServed: (...facts) => this.afterExchange(...facts),
+          onOutcome: (node, outcome) => this.afterSync(node, outcome),
+          onLog: (...line) => this.afterLog(...line),
+          onDefect: (text) => this.defect(text),
+          within: (node, body) => this.whose.run(node, body),
+        }),
+      );
+      this.had.set(`node${i}`, new Set());
+    }
+  }
+
+  async run(): Promise<SimulationResult> {
+    setFaultHandler((site, subject) => this.atFaultPoint(site, subject));
+    for (const node of this.nodes) node.knows(this.nodes);
+    for (const node of this.nodes) this.startNode(node);
+    for (const step of this.plan.steps) this.timeline.after(step.at, () => void this.take(step));
+    await this.timeline.runUntil(WORK_MS, () => this.isHopeless);
+    const agreedAfterMs = await this.makePeace();
+    for (const node of this.nodes) {
+      if (this.isHopeless) break;
+      this.checkNothingLost(node);
+      this.defects.push(...(await checkFile(node, this.privateHashes)));
+    }
+    return {
+      trace: sha1Hex(this.lines.join("\n")),
+      defects: this.defects,
+      artifacts: Math.max(...this.nodes.map((node) => (node.isUp ? holdings(node.repo).length : 0))),
+      messages: this.network.messageCount,
+      crashes: this.crashes,
+      agreedAfterMs,
+    };
+  }
+
+  end(): void {
+    setFaultHandler(undefined);
+    for (const node of this.nodes) node.crash();
+  }
+
+  private get isHopeless(): boolean {
+    return this.network.messageCount > MESSAGES_MAX;
+  }
+
+  private trace(line: string): void {
+    const full = `${this.timeline.now.toFixed(3)} ${line}`;
+    this.lines.push(full);
+    this.options.onTrace?.(full);
+  }
+
+  private defect(text: string): void {
+    this.trace(`DEFECT ${text}`);
+    this.defects.push(text);
+  }
+
+  private startNode(node: SimulatedNode): void {
+    if (node.isUp) return;
+    this.whose.run(node, () => node.start());
+    this.trace(`${node.name} up`);
+  }
+
+  private async take(step: Step): Promise<void> {
+    const node = this.nodes[step.node]!;
+    this.trace(describeStep(step));
+    switch (step.kind) {
+      case "deed":
+        return this.doDeed(node, step);
+      case "sync":
+        return void (await node.sync(this.nodes[step.peer]!, "asked"));
+      case "crash":
+        return this.crash(node, step.forMs);
+      case "partition": {
+        const peer = this.nodes[step.peer]!.name;
+        this.network.cut(node.name, peer, step.forMs);
+        if (!step.oneWay) this.network.cut(peer, node.name, step.forMs);
+        return;
+      }
+      case "clock":
+        return node.options.clock.jump(step.byMs);
+      case "disk":
+        node.diskPagesLeft = step.pages;
+        this.timeline.after(step.forMs, () => {
+          node.diskPagesLeft = undefined;
+        });
+        return;
+      case "liar":
+        return this.lie(node, step);
+    }
+  }
+
+  private doDeed(node: SimulatedNode, { deed, seed }: Extract<Step, { kind: "deed" }>): void {
+    if (!node.isUp) return;
+    const { repo } = node;
+    try {
+      const done = this.whose.run(node, () => live(repo, deed, seed));
+      if (done === undefined || !node.isUp) return;
+      for (const hash of privateHoldings(repo)) this.privateHashes.add(hash);
+      this.remember(node);
+    } catch (error) {
+      if (error instanceof Crash || !node.isUp) return;
+      if (!isOrdinaryRefusal(error)) this.defect(`${node.name} ${deed}: ${stackOf(error)}`);
+      else this.trace(`${node.name} ${deed} refused: ${(error as { code?: string }).code}`);
+    }
+  }
+
+  private crash(node: SimulatedNode, forMs: number): void {
+    if (!node.isUp) return;
+    this.crashes++;
+    this.trace(`${node.name} crashed`);
+    node.crash();
+    this.timeline.after(forMs, () => this.startNode(node));
+  }
+
+  private atFaultPoint(site: string, subject: unknown): void {
+    const node = this.whose.getStore();
+    if (node === undefined) return;
+    if (site === "db-begun") {
+      const db = subject as Db;
+      const pages = db.prepare("PRAGMA page_count").value<number>()!;
+      const most = node.diskPagesLeft === undefined ? ENOUGH_PAGES : pages + node.diskPagesLeft;
+      db.once(`PRAGMA max_page_count=${most}`, (statement) => statement.all());
+    }
+    if (!node.isUp || !this.faultDice.chance(this.network.faults.crash)) return;
+    this.crashes++;
+    this.trace(`${node.name} crashed at ${site}`);
+    node.die();
+    this.timeline.after(0, () => node.crash());
+    this.timeline.after(10_000, () => this.startNode(node));
+    throw new Crash();
+  }
+
+  private afterExchange(node: SimulatedNode, letter: Letter, reply: Reply, before: Stock): void {
+    if (
+      letter.as !== undefined &&
+      this.recorded === undefined &&
+      /"i|gio/.test(PEOPLE[letter.as as Person])
+    ) {
+      this.recorded = letter;
+    }
+    const problems = checkExchange({
+      letter,
+      reply,
+      before,
+      after: node.stock(),
+      nobody: this.plan.nobody,
+      senderIsPrivate: this.nodes.some(
+        ({ options }) => options.syncsPrivate && options.login?.user === letter.as,
+      ),
+      privateHashes: this.privateHashes,
+    });
+    for (const problem of problems) this.defect(`${node.name}: ${problem}`);
+    this.remember(node);
+  }
+
+  private afterSync(node: SimulatedNode, outcome: SyncOutcome): void {
+    const { error, rounds, peer } = outcome;
+    if (rounds > ROUNDS_PER_SYNC_MAX) this.defect(`${node.name} took ${rounds} rounds with ${peer}`);
+    const { artifactsSent: sent, artifactsReceived: got } = outcome;
+    this.trace(
+      `${node.name}<${peer} synced: ${rounds} rounds, ${sent} sent, ${got} got, ${error?.code ?? "ok"}`,
+    );
+    this.remember(node);
+  }
+
+  /** What a leaf logs of its syncs. */
+  private afterLog(node: SimulatedNode, level: string, message: string, fields: LogFields): void {
+    if (!node.isUp) return;
+    this.trace(`${node.name} ${level}: ${message} ${JSON.stringify(fields)}`);
+    if (fields["code"] === "internal") this.defect(`${node.name}: ${fields["reason"]}`);
+  }
+
+  private remember(node: SimulatedNode): void {
+    const had = this.had.get(node.name)!;
+    for (const hash of holdings(node.repo)) had.add(hash);
+  }
+
+  private checkNothingLost(node: SimulatedNode): void {
+    const has = new Set(holdings(node.repo));
+    const mayLack = shunned(node.repo);
+    for (const hash of this.had.get(node.name)!) {
+      if (!has.has(hash) && !mayLack.has(hash)) this.defect(`${node.name} has lost ${hash}`);
+    }
+  }
+
+  private async lie(node: SimulatedNode, { lie, seed }: Extract<Step, { kind: "liar" }>): Promise<void> {
+    if (!node.isUp) return;
+    const dice = new Dice(seed);
+    if (isServerLie(lie)) {
+      let round = 0;
+      const outcome = await node.syncWithStranger(lie, async () => lieAsServer(lie, dice, round++));
+      if (outcome !== undefined && round > ROUNDS_PER_SYNC_MAX)
+        this.defect(`${lie} held ${node.name} for ${round} rounds`);
+      return;
+    }
+    const { recorded } = this;
+    const projectCode = node.repo.config.get("project-code")!;
+    const letter = lieAsClient(lie, dice, { projectCode, recorded });
+    await node
+      .endpoint()
+      ?.serve(letter)
+      .catch(() => {});
+  }
+
+  /** Ends all trouble and waits until all agree. */
+  private async makePeace(): Promise<number> {
+    this.network.heal(FAULTS.calm);
+    for (const node of this.nodes) {
+      node.diskPagesLeft = undefined;
+      this.startNode(node);
+    }
+    this.trace("peace");
+    const began = this.timeline.now;
+    for (let polls = 0; polls <= POLLS_OF_PEACE_MAX; polls++) {
+      const problems = this.disagreements();
+      if (problems.length === 0) {
+        this.trace("agreed");
+        return this.timeline.now - began;
+      }
+      if (polls === POLLS_OF_PEACE_MAX || this.isHopeless) {
+        for (const problem of problems) this.defect(`no agreement: ${problem}`);
+      } else await this.timeline.runUntil(this.timeline.now + POLL_MS);
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  private disagreements(): string[] {
+    const down = this.nodes.filter((node) => !node.isUp);
+    if (down.length > 0) return down.map(({ name }) => `${name} is down`);
+    return disagreements(this.nodes.map((node) => [node.name, agreementOf(node.repo)] as const));
+  }
+}
+
+const stackOf = (error: unknown): string =>
+  error instanceof Error ? (error.stack ?? error.message) : String(error);
+
+const templates = new Map<string, string>();
+let templateFolder: TempDir | undefined;
+
+/** A new project with its people, the same for every run. Made once per process. */
+function templateFor(nobody: string): string {
+  let path = templates.get(nobody);
+  if (path !== undefined) return path;
+  templateFolder ??= new TempDir("sim-template");
+  path = templateFolder.join(`${nobody}-.fossil`);
+  const repo = Repo.create(path, {
+    clock: new StandingClock(START - 86_400_000),
+    random: seededRandom(3n),
+    user: "ann",
+    password: PASSWORDS.ann,
+    projectName: "Simulated",
+    initialize: (created) => addInitialCheckIn(created, "ann"),
+  });
+  for (const [login, capabilities] of Object.entries(PEOPLE)) {
+    if (login !== "ann") repo.users.add(login, { capabilities, password: PASSWORDS[login as Person] });
+  }
+  repo.users.setCapabilities("nobody", nobody);
+  repo.users.setCapabilities("anonymous", "");
+  repo.close();
+  templates.set(nobody, path);
+  return path;
+}
