@@ -1,6 +1,6 @@
 /**
- * From a remote to a wire to it: HTTP for a web address, a server within this process for a repository on
- * this machine. And how to log in there.
+ * From a remote to a wire to it: HTTP for a web address, NATS for a project on a NATS server, a server within this
+ * process for a repository on this machine. And how to log in there.
  *
  * The login is the one in the address, else `--user`; the password that of `--password-file` or
  * EDGESYNC_PASSWORD, else the one in the address, else the one remembered, else what is typed on a terminal.
@@ -12,13 +12,18 @@
 import { readFileSync } from "node:fs";
 import { option, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { NATS_ARGS, type NatsValues, openNats } from "./cli-nats.ts";
 import { askPassword, givenPassword, passwordFileArg } from "./cli-password.ts";
 import { isTerminal } from "./cli-terminal.ts";
 import { UsageError } from "./errors.ts";
+import { newPeerId, type PeerId } from "./peer-id.ts";
 import { release } from "./release.ts";
-import type { HttpRemote, Remote } from "./sync-remote.ts";
+import type { HttpRemote, NatsRemote, Remote } from "./sync-remote.ts";
 import type { Credentials } from "./sync-request.ts";
 import type { Transport } from "./transport.ts";
+
+/** Longest time to reach a NATS server and be let in. */
+const NATS_CONNECT_MS = 15_000;
 
 export const REMOTE_ARGS = {
   user: option(
@@ -30,9 +35,10 @@ export const REMOTE_ARGS = {
     { description: "trust the certificates in this file (PEM) besides the system's", valueHint: "FILE" },
     text,
   ),
+  ...NATS_ARGS,
 };
 
-export interface RemoteValues {
+export interface RemoteValues extends NatsValues {
   readonly user: string | undefined;
   readonly passwordFile: string | undefined;
   readonly ca: string | undefined;
@@ -49,19 +55,55 @@ export interface Connection {
  * Connects to a remote; nothing is sent yet.
  *
  * @param remembered the password remembered with it
- * @throws UsageError `password-file`, `bad-ca`
+ * @param ownPeerId how NATS peers know the repository that is synced
+ * @throws UsageError `password-file`, `bad-ca`, `nats-credentials`; TimeoutError `nats-unreachable`
  */
 export async function connect(
   remote: Remote,
   values: RemoteValues,
   context: CliContext,
   remembered?: string,
+  ownPeerId?: PeerId,
 ): Promise<Connection> {
   if (remote.kind === "file") {
     const { serveLocally } = await import("./cli-local-peer.ts");
     return { transport: serveLocally(remote.path, context), login: undefined, keepsPassword: false };
   }
+  if (remote.kind === "nats") return connectOverNats(remote, values, context, ownPeerId);
   return (await dialer(remote, values, context, remembered))();
+}
+
+/** @throws TimeoutError `nats-unreachable`; UsageError `nats-url`, `nats-credentials` */
+async function connectOverNats(
+  remote: NatsRemote,
+  values: RemoteValues,
+  context: CliContext,
+  ownPeerId = newPeerId(context.random),
+): Promise<Connection> {
+  const { clock, random } = context;
+  const login = await loginFor(
+    { address: remote.url, user: undefined, password: undefined },
+    values,
+    context,
+  );
+  const link = await openNats([remote.server], values, context);
+  const { NatsTransport, syncSubject } = await import("./transport-nats.ts");
+  try {
+    await link.connected(NATS_CONNECT_MS);
+  } catch (error) {
+    await link.close();
+    throw error;
+  }
+  const transport = new NatsTransport({
+    link,
+    clock,
+    random,
+    subject: syncSubject(remote.prefix ?? values.prefix, remote.projectCode),
+    ownPeerId,
+    ownsLink: true,
+    ...(remote.peerId !== undefined && { peerId: remote.peerId }),
+  });
+  return { transport, ...login };
 }
 
 /**
@@ -90,10 +132,10 @@ export async function dialer(
 }
 
 async function loginFor(
-  remote: HttpRemote,
+  remote: Pick<HttpRemote, "address" | "user" | "password">,
   { user: named, passwordFile }: RemoteValues,
   { env }: CliContext,
-  remembered: string | undefined,
+  remembered?: string,
 ): Promise<Pick<Connection, "login" | "keepsPassword">> {
   const user = remote.user ?? named;
   const nobody = { login: undefined, keepsPassword: false };

@@ -10,7 +10,10 @@ import type { CloneSummary } from "./sync-clone.ts";
 export const cloneCommand = command({
   description: "copies a repository from a server, or from a file, into a new file",
   args: {
-    src: positional({ description: "its address: http(s)://… or the path of a repository", required: true }),
+    src: positional({
+      description: "its address: http(s)://…, nats://HOST/PROJECT-CODE, or the path of a repository",
+      required: true,
+    }),
     file: positional({ description: "the file to make", required: true }),
     ...REMOTE_ARGS,
     private: flag({ description: "private branches too" }),

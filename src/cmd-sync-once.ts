@@ -6,6 +6,7 @@ import { connect, REMOTE_ARGS } from "./cli-remote.ts";
 import { withRepository } from "./cli-repository.ts";
 import { EXIT, type ExitCode, UsageError } from "./errors.ts";
 import type { Repo } from "./repo.ts";
+import { ownPeerId } from "./repo-news.ts";
 import { rememberRemote } from "./repo-remote.ts";
 import { SyncClient } from "./sync-client.ts";
 import { findRemote } from "./sync-remote.ts";
@@ -24,6 +25,7 @@ const SYNC_ARGS = {
 export const pullCommand = syncing("pull", "fetches what a peer has and this repository lacks", [
   { line: "edgesync sync pull", about: "from the remembered remote" },
   { line: "edgesync sync pull https://example.org/project --once", about: "without remembering it" },
+  { line: "edgesync sync pull nats://example.org/PROJECT-CODE", about: "from a peer on a NATS server" },
 ]);
 
 export const pushCommand = syncing("push", "sends what this repository has and a peer lacks", [
@@ -60,7 +62,13 @@ async function exchange(
   };
   const found = findRemote(repo, args.remote);
   const { remote } = found;
-  const { transport, login, keepsPassword } = await connect(remote, args, context, found.password);
+  const { transport, login, keepsPassword } = await connect(
+    remote,
+    args,
+    context,
+    found.password,
+    remote.kind === "nats" ? ownPeerId(repo, random) : undefined,
+  );
   const { peer, carriesCookie } = transport;
   const client = new SyncClient(repo, goals, {
     peer,

@@ -2,6 +2,8 @@
  * Addresses of peers, as users write them and as a repository remembers them.
  *
  *     http[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH]    a Fossil or EdgeSync server
+ *     nats|tls://[LOGIN@]HOST[:PORT]/PROJECT-CODE[?peer=ID&prefix=NAME]
+ *                                                       the peers of a project that a NATS server connects, or one
  *     [file://]PATH                                     a repository on this machine
  *     NAME                                              a remote of the repository (`fossil remote add`)
  *
@@ -10,11 +12,12 @@
  * The canonical form is stock's (Fossil `src/url.c`): the login and no password, the host in lower case, no
  * default port, no query, letters, digits and `.$~-_` as they are, in paths `/` and `:` too, a space as `+`,
  * anything else as `%XX`; a file as `file://` and its absolute path. It is what is remembered, and what is
- * compared to tell whether two addresses are the same.
+ * compared to tell whether two addresses are the same. The login of a NATS server is not part of it.
  */
 import { resolve } from "node:path";
 import { text, utf8 } from "./bytes.ts";
 import { UsageError } from "./errors.ts";
+import { isValidSubject } from "./nats-subject.ts";
 import type { Repo } from "./repo.ts";
 import { defaultRemote, namedRemote, type RememberedRemote } from "./repo-remote.ts";
 
@@ -38,9 +41,24 @@ export interface FileRemote extends AnyRemote {
   readonly path: string;
 }
 
-export type Remote = HttpRemote | FileRemote;
+/** The peers of a project, by way of a NATS server. */
+export interface NatsRemote extends AnyRemote {
+  readonly kind: "nats";
+  /** The server, with the login that was written. */
+  readonly server: string;
+  readonly projectCode: string;
+  /** The peer to ask; any when undefined. */
+  readonly peerId: string | undefined;
+  /** First part of the subjects; undefined: the usual one. */
+  readonly prefix: string | undefined;
+}
+
+export type Remote = HttpRemote | NatsRemote | FileRemote;
 
 const WEB = /^(https?):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]]+)(?::(\d*))?(\/[^?#]*)?(?:[?#].*)?$/i;
+const NATS =
+  /^(nats|tls):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]]+)(?::(\d{1,5}))?\/([0-9a-f]{40,64})\/?(?:\?([^#]*))?$/i;
+const NATS_PORT = 4222;
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
 
@@ -52,12 +70,13 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "44
  */
 export function parseRemote(written: string, folder = "."): Remote {
   if (/^https?:/i.test(written)) return parseWeb(written);
+  if (/^(?:nats|tls):/i.test(written)) return parseNats(written);
   if (/^file:/i.test(written)) return fileRemote(decode(written.replace(/^file:(?:\/\/)?/i, "")), folder);
   const scheme = SCHEME.exec(written)?.[1];
   // One letter is a drive of Windows.
   if (scheme !== undefined && written.startsWith(`${scheme}://`)) {
     throw new UsageError("bad-remote", `addresses that start with ${scheme}:// are not supported`, {
-      hint: "use http://, https:// or the path of a repository",
+      hint: "use http://, https://, nats:// or the path of a repository",
     });
   }
   if (written === "") throw new UsageError("bad-remote", "the address of the remote is empty");
@@ -104,6 +123,37 @@ function parseWeb(written: string): HttpRemote {
   const login = user === undefined ? "" : `${encode(user, NAME_UNSAFE)}@`;
   const address = `${scheme}://${host}${path}`;
   return { kind: "http", url: `${scheme}://${login}${host}${path}`, address, user, password };
+}
+
+function parseNats(written: string): NatsRemote {
+  const match = NATS.exec(written);
+  const query = new URLSearchParams(match?.[6] ?? "");
+  const [peerId, prefix] = [query.get("peer") ?? undefined, query.get("prefix") ?? undefined];
+  const isKnown = [...query.keys()].every((name) => name === "peer" || name === "prefix");
+  const isRight =
+    Number(match?.[4] ?? 0) <= 65_535 && [peerId, prefix].every((s) => s === undefined || isValidSubject(s));
+  if (match === null || !isKnown || !isRight) {
+    throw new UsageError(
+      "bad-remote",
+      `${withoutPassword(written)} is not the address of a project on a NATS server`,
+      {
+        hint: "expected nats://HOST[:PORT]/PROJECT-CODE; the project code is what edgesync repo info tells",
+      },
+    );
+  }
+  const [, scheme, login, host, port, code] = match;
+  const place = `${host!.toLowerCase()}${port === undefined || Number(port) === NATS_PORT ? "" : `:${Number(port)}`}`;
+  const projectCode = code!.toLowerCase();
+  const suffix = query.size === 0 ? "" : `?${query}`;
+  const base = `${scheme!.toLowerCase()}://`;
+  return {
+    kind: "nats",
+    url: `${base}${place}/${projectCode}${suffix}`,
+    server: `${base}${login === undefined ? "" : `${login}@`}${place}`,
+    projectCode,
+    peerId,
+    prefix,
+  };
 }
 
 function credentials(part: string | undefined): [user: string | undefined, password: string | undefined] {
