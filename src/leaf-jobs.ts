@@ -17,6 +17,7 @@ import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
 import { type ProjectSummary, summarize } from "./repo-summary.ts";
 import { type ServeFacts, serveExchange, WriteNeeded } from "./sync-server.ts";
+import type { Framing } from "./xfer-message.ts";
 
 /**
  * Past a reply of this size the thread collects garbage at once: the pieces of a clone page live outside of the
@@ -37,6 +38,9 @@ export interface ServeInput {
   readonly body: Bytes;
   /** For the reply to be written in, where it is large enough; it comes back under the reply's body. */
   readonly buffer?: ArrayBuffer;
+  /** As `ServeOptions` has them. */
+  readonly replyFraming?: Framing;
+  readonly replyMaxBytes?: number;
 }
 
 export type ServeOutcome =
@@ -81,14 +85,14 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     ...syncJobs,
 
     serve(input: ServeInput): Transferable<ServeOutcome> {
-      const { path, access, body, buffer } = input;
+      const { path, access, body } = input;
       const repo = repoAt(path, access);
       if (access === "write") {
         const waited = Math.max(0, deps.clock.now() - input.arrivedAt);
         repo.db.setBusyTimeout(Math.max(0, LOCK_WAIT_MS - waited));
       }
       try {
-        const reply = serveExchange(repo, input, buffer === undefined ? {} : { buffer });
+        const reply = serveExchange(repo, input, input);
         if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
         return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
       } catch (error) {

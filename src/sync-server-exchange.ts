@@ -46,6 +46,13 @@ export class ExchangeRefused extends EdgeSyncError {
 /** Who asks, until and unless a login says otherwise. */
 const STRANGER = "anonymous";
 
+export interface ExchangeSettings {
+  /** For the reply to be written in, where it is large enough. */
+  readonly buffer?: ArrayBuffer | undefined;
+  /** Bounds the budget that the repository's settings give a reply. */
+  readonly budgetMaxBytes?: number | undefined;
+}
+
 export class ServerExchange {
   readonly out: MessageWriter;
   readonly content: Content;
@@ -95,8 +102,7 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
-    /** For the reply to be written in, where it is large enough. */
-    buffer?: ArrayBuffer,
+    { buffer, budgetMaxBytes = Number.POSITIVE_INFINITY }: ExchangeSettings = {},
   ) {
     this.out = new MessageWriter(buffer);
     this.content = repo.content;
@@ -104,7 +110,7 @@ export class ServerExchange {
     this.configuration = new ConfigExchange(repo);
     this.capabilities = withCloneAsRead(Capabilities.of(repo.users, STRANGER));
     const { config, clock } = repo;
-    this.budgetBytes = config.integer("max-download", DOWNLOAD_BUDGET_BYTES);
+    this.budgetBytes = Math.min(config.integer("max-download", DOWNLOAD_BUDGET_BYTES), budgetMaxBytes);
     const budgetMs = config.integer("max-download-time", DOWNLOAD_BUDGET_MS / 1000) * 1000;
     this.deadlineMs = clock.monotonic() + Math.max(1000, budgetMs);
   }

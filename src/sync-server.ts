@@ -23,10 +23,15 @@ import { Capabilities } from "./repo-capability.ts";
 import { loginFromCookie } from "./sync-login.ts";
 import { announce } from "./sync-server-announce.ts";
 import { handleCard } from "./sync-server-cards.ts";
-import { ExchangeRefused, ServerExchange, WriteNeeded } from "./sync-server-exchange.ts";
+import {
+  ExchangeRefused,
+  type ExchangeSettings,
+  ServerExchange,
+  WriteNeeded,
+} from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
 import { MessageWriter } from "./xfer-format.ts";
-import { decodeMessage, encodeMessage, framingOf, type MessageLimits } from "./xfer-message.ts";
+import { decodeMessage, encodeMessage, type Framing, framingOf, type MessageLimits } from "./xfer-message.ts";
 import { CardReader } from "./xfer-parse.ts";
 
 export { WriteNeeded };
@@ -65,6 +70,10 @@ export interface ServeOptions {
   readonly limits?: MessageLimits;
   /** The message of the reply is written in it where it is large enough, and may then be part of it. */
   readonly buffer?: ArrayBuffer;
+  /** How to frame the reply; default as the request, and pages of a clone raw. */
+  readonly replyFraming?: Framing;
+  /** Largest body of the reply: for wires that carry no more. */
+  readonly replyMaxBytes?: number;
 }
 
 export interface ServeReply {
@@ -77,16 +86,43 @@ export interface ServeReply {
  * Answers one request as it travels: framed, with its content type.
  *
  * @throws WriteNeeded on a repository opened for reading
- * @throws FormatError, LimitError: the request is damaged or too large
+ * @throws FormatError, LimitError: the request is damaged or too large, or the reply is
  * @throws HashMismatchError and others of `ReceiveBatch`: it carried wrong content; nothing of it was kept
  * @throws RepoError: the repository is locked, damaged, or cannot grow
  */
 export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
+  const { buffer, replyFraming, replyMaxBytes } = options;
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
-  const reply = serveMessage(repo, message, request, options.buffer);
-  const { contentType, body } = encodeMessage(reply.message, reply.isRaw ? "raw" : framing);
-  faultPoint("serve-reply");
-  return { contentType, body, facts: reply.facts };
+  const serve = (budgetMaxBytes?: number): ServeReply => {
+    const reply = serveMessage(repo, message, request, { buffer, budgetMaxBytes });
+    const { contentType, body } = encodeMessage(
+      reply.message,
+      replyFraming ?? (reply.isRaw ? "raw" : framing),
+    );
+    faultPoint("serve-reply");
+    return { contentType, body, facts: reply.facts };
+  };
+  return replyMaxBytes === undefined ? serve() : serveWithin(replyMaxBytes, serve);
+}
+
+/** With less than this, a reply has room for nothing but what begins it. */
+const REPLY_BUDGET_MIN_BYTES = 4_096;
+
+/**
+ * Serves until the reply fits: a budget is exceeded by the last artifact that is begun, and how well a reply compresses
+ * shows afterwards. What was received is there after the first time, and receiving it again changes nothing.
+ */
+function serveWithin(bytesMax: number, serve: (budgetMaxBytes: number) => ServeReply): ServeReply {
+  for (let budget = bytesMax; ; budget = Math.floor(budget / 4)) {
+    const reply = serve(budget);
+    if (reply.body.length <= bytesMax) return reply;
+    if (budget < REPLY_BUDGET_MIN_BYTES) {
+      throw new LimitError(
+        "reply-size",
+        `the reply has ${reply.body.length} bytes and only ${bytesMax} can be carried; sync in another way`,
+      );
+    }
+  }
 }
 
 export interface MessageReply {
@@ -101,9 +137,9 @@ export function serveMessage(
   repo: Repo,
   message: Uint8Array,
   caller: Caller,
-  buffer?: ArrayBuffer,
+  settings: ExchangeSettings = {},
 ): MessageReply {
-  const x = new ServerExchange(repo, caller.address, buffer);
+  const x = new ServerExchange(repo, caller.address, settings);
   if (caller.isOwner === true) x.capabilities = Capabilities.from("sxy");
   const run = () => answer(x, message, caller.cookie);
   try {
