@@ -267,3 +267,18 @@ export const NEWS_NOTE_MS = 500;
 
 /** How long a leaf that stops goes on with exchanges over NATS that are under way. */
 export const NATS_DRAIN_MS = 2_000;
+
+/** Pulls from one peer that may bring nothing before its announcements are passed over. */
+export const FETCH_CREDIT_COUNT = 5;
+
+/** How long it takes until one more such pull is allowed. */
+export const FETCH_CREDIT_MS = 10_000;
+
+/** How often a peer tells that it is there. */
+export const PRESENCE_BEAT_MS = 30_000;
+
+/** Within this time a peer that joins is answered. */
+export const PRESENCE_ANSWER_MS = 100;
+
+/** Peers that join at about the same time and are answered; others learn of us by the next beat. */
+export const PRESENCE_ANSWER_MAX_COUNT = 256;
