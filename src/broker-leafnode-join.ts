@@ -18,6 +18,8 @@ export interface LeafRemote {
   readonly credentials?: LeafCredentials;
   /** Given: TLS even if the server does not ask for it. */
   readonly tls?: TlsSettings;
+  /** PEM text of the authorities that the server's certificate may have, unless `tls` names them. */
+  readonly ca?: string;
 }
 
 const CONNECT_MS_MAX = 5_000;
@@ -45,7 +47,7 @@ export class LeafJoiner {
   }
 
   private attempt(): void {
-    const { host, port, credentials = {}, tls } = this.remote;
+    const { host, port, credentials = {}, tls, ca } = this.remote;
     const { clock, network } = this.state.deps;
     const abort = new AbortController();
     this.abort = abort;
@@ -54,14 +56,16 @@ export class LeafJoiner {
     );
     const onEnd = (reason: string, wasJoined: boolean) => this.again(reason, wasJoined);
     // Certificates name the host, unless told otherwise.
-    const named = tls === undefined ? undefined : { serverName: host, ...tls };
+    const settings = { serverName: host, ...(ca === undefined ? {} : { ca }), ...tls };
+    const origin = {
+      kind: "spoke-leaf",
+      credentials,
+      tls: settings,
+      needsTls: tls !== undefined,
+      onEnd,
+    } as const;
     network
-      .connect(
-        { host, port },
-        (socket) =>
-          new LeafSession(this.state, socket, { kind: "spoke-leaf", credentials, tls: named, onEnd }),
-        abort.signal,
-      )
+      .connect({ host, port }, (socket) => new LeafSession(this.state, socket, origin), abort.signal)
       .catch((error: Error) => this.again(error.message, false))
       .finally(() => timer.cancel());
   }

@@ -46,7 +46,9 @@ export type LeafOrigin =
   | {
       readonly kind: "spoke-leaf";
       readonly credentials: LeafCredentials;
-      readonly tls: TlsSettings | undefined;
+      readonly tls: TlsSettings;
+      /** TLS even if the server does not ask for it. */
+      readonly needsTls: boolean;
       /** Called once when it is over. `reason` is "" when the connection just went away. */
       readonly onEnd: (reason: string, wasJoined: boolean) => void;
     };
@@ -278,11 +280,11 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     } else {
       const limit = fields["max_payload"];
       if (typeof limit === "number" && limit > 0) this.peer.payloadBytesMax = limit;
-      if (fields["tls_required"] !== true && origin.tls === undefined) {
+      if (fields["tls_required"] !== true && !origin.needsTls) {
         this.answerInfo(fields, origin);
         return;
       }
-      this.socket.startTls(origin.tls ?? {}).then(
+      this.socket.startTls(origin.tls).then(
         () => this.answerInfo(fields, origin),
         (error: Error) => {
           this.reason = error.message;
@@ -295,7 +297,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   private answerInfo(fields: Fields, origin: LeafOrigin & { kind: "spoke-leaf" }): void {
     const connect = {
       version: this.state.version,
-      tls_required: origin.tls !== undefined || fields["tls_required"] === true,
+      tls_required: origin.needsTls || fields["tls_required"] === true,
       server_id: this.state.serverId,
       name: this.state.serverName,
       headers: true,

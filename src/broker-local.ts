@@ -1,6 +1,7 @@
 /**
  * A client of the broker inside its own process: no socket, no protocol, the same routing. Messages reach callbacks
- * in a microtask after the publish, in order, so that a callback may publish and subscribe freely.
+ * in a microtask after the publish, in order, so that a callback may publish and subscribe freely. What waits until
+ * then is bounded in bytes.
  */
 import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerState } from "./broker-state.ts";
@@ -40,20 +41,33 @@ export interface RequestOptions {
   readonly headers?: Iterable<readonly [name: string, value: string]>;
 }
 
+export interface LocalClientOptions {
+  /** Whether it hears its own messages; so it is by default. */
+  readonly echo?: boolean;
+  /** Most bytes of messages that wait for their callbacks; what comes on top is dropped. Default: as for sockets. */
+  readonly pendingBytesMax?: number;
+}
+
 type Callback = (message: LocalMessage) => void;
 
 export class LocalClient implements Subscriber {
   readonly kind = "client";
   readonly id: number;
-  private readonly callbacks = new Map<Subscription, Callback>();
+  readonly echo: boolean;
+  private readonly listeners = new Map<Subscription, { readonly callback: Callback; called: number }>();
   private queue: [NatsMessage, Subscription][] = [];
   private readonly inbox: string;
   private lastSid = 0;
+  private readonly pendingBytesMax: number;
+  private pendingBytes = 0;
+  private isDropping = false;
 
   constructor(
     private readonly state: BrokerState,
-    readonly echo: boolean,
+    { echo = true, pendingBytesMax = state.limits.pendingBytesMax }: LocalClientOptions,
   ) {
+    this.echo = echo;
+    this.pendingBytesMax = pendingBytesMax;
     this.id = state.nextId();
     this.inbox = `_INBOX.${randomHex(state.deps.random, 11)}`;
   }
@@ -86,7 +100,7 @@ export class LocalClient implements Subscriber {
     const { queue = "", max = 0 } = options;
     const sid = String(++this.lastSid);
     const subscription = { owner: this, subject, queue: toWire(queue), sid, weight: 1, max, delivered: 0 };
-    this.callbacks.set(subscription, callback);
+    this.listeners.set(subscription, { callback, called: 0 });
     this.state.router.add(subscription);
     return () => this.end(subscription);
   }
@@ -132,29 +146,43 @@ export class LocalClient implements Subscriber {
 
   /** Ends every subscription. */
   close(): void {
-    for (const subscription of this.callbacks.keys()) this.state.router.remove(subscription);
-    this.callbacks.clear();
+    for (const subscription of this.listeners.keys()) this.state.router.remove(subscription);
+    this.listeners.clear();
   }
 
   deliver(message: NatsMessage, subscription: Subscription): void {
+    const bytes = message.end - message.start;
+    if (this.pendingBytes + bytes > this.pendingBytesMax) {
+      this.drop(subscription);
+      return;
+    }
     if (subscription.max > 0 && subscription.delivered >= subscription.max) return;
     subscription.delivered++;
     if (subscription.delivered === subscription.max) this.state.router.remove(subscription);
+    this.pendingBytes += bytes;
     this.queue.push([message, subscription]);
     if (this.queue.length === 1) queueMicrotask(() => this.callBack());
+  }
+
+  private drop({ subject }: Subscription): void {
+    if (!this.isDropping) {
+      this.state.slowConsumers++;
+      this.state.deps.log.warn("NATS messages to this process dropped: too many wait", { subject });
+    }
+    this.isDropping = true;
   }
 
   private callBack(): void {
     const batch = this.queue;
     this.queue = [];
+    this.pendingBytes = 0;
+    this.isDropping = false;
     for (const [message, subscription] of batch) {
-      const callback = this.callbacks.get(subscription);
-      if (callback === undefined) continue;
-      if (subscription.delivered === subscription.max && !this.hasWaiting(batch, message, subscription)) {
-        this.callbacks.delete(subscription);
-      }
+      const listener = this.listeners.get(subscription);
+      if (listener === undefined) continue;
+      if (++listener.called === subscription.max) this.listeners.delete(subscription);
       try {
-        callback(readMessage(message));
+        listener.callback(readMessage(message));
       } catch (error) {
         // A broken subscriber must not keep others from their messages.
         this.state.deps.log.error("a NATS subscriber failed", {
@@ -165,18 +193,8 @@ export class LocalClient implements Subscriber {
     }
   }
 
-  /** Whether messages for `subscription` come after `message`, in this batch or the next. */
-  private hasWaiting(
-    batch: [NatsMessage, Subscription][],
-    message: NatsMessage,
-    subscription: Subscription,
-  ): boolean {
-    const at = batch.findIndex(([known, to]) => known === message && to === subscription);
-    return [...batch.slice(at + 1), ...this.queue].some(([, to]) => to === subscription);
-  }
-
   private end(subscription: Subscription): void {
-    this.callbacks.delete(subscription);
+    this.listeners.delete(subscription);
     this.state.router.remove(subscription);
   }
 }

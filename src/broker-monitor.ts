@@ -4,6 +4,7 @@
  * `/subsz` (subscriptions), `/leafz` (leafnodes), `/healthz`. Times are RFC 3339, intervals nanoseconds.
  */
 import type { BrokerState, SessionView } from "./broker-state.ts";
+import { listenFailure } from "./listen-address.ts";
 
 const NS_PER_MS = 1_000_000;
 const PAGE_COUNT = 1_024;
@@ -23,26 +24,31 @@ const PAGES: Readonly<Record<string, Answer>> = {
   "/healthz": () => ({ status: "ok" }),
 };
 
-/** Serves the monitoring pages. `clients` is where clients connect. */
+/**
+ * Serves the monitoring pages. `clients` is where clients connect.
+ *
+ * @throws EdgeSyncError `address-in-use`, `address-unavailable`
+ */
 export function startMonitor(
   address: Address,
   state: BrokerState,
   clients: Address | undefined,
 ): { readonly port: number; close(): void } {
-  const server = Bun.serve({
-    hostname: address.host,
-    port: address.port,
-    fetch(request) {
-      const { pathname, searchParams } = new URL(request.url);
-      const page = PAGES[pathname];
-      if (page === undefined) return new Response("404 page not found\n", { status: 404 });
-      if (request.method !== "GET" && request.method !== "HEAD") {
-        return new Response("expected GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
-      }
-      return Response.json(page(state, searchParams, clients));
-    },
-  });
-  return { port: server.port!, close: () => void server.stop(true) };
+  const fetch = (request: Request): Response => {
+    const { pathname, searchParams } = new URL(request.url);
+    const page = PAGES[pathname];
+    if (page === undefined) return new Response("404 page not found\n", { status: 404 });
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("expected GET\n", { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    return Response.json(page(state, searchParams, clients));
+  };
+  try {
+    const server = Bun.serve({ hostname: address.host, port: address.port, fetch });
+    return { port: server.port!, close: () => void server.stop(true) };
+  } catch (cause) {
+    throw listenFailure(address, cause);
+  }
 }
 
 function views(state: BrokerState, kind: SessionView["kind"]): SessionView[] {

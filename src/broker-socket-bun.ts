@@ -6,6 +6,7 @@
 import type { Socket, TCPSocketListener } from "bun";
 import type { BrokerSocket, SocketEvents, SocketNetwork, TlsSettings } from "./broker-socket.ts";
 import { ProtocolError } from "./errors.ts";
+import { listenFailure } from "./listen-address.ts";
 
 const NO_EVENTS: SocketEvents = { onData() {}, onDrain() {}, onClose() {} };
 
@@ -54,6 +55,7 @@ class TcpSocket implements BrokerSocket {
 
   startTls(tls: TlsSettings): Promise<void> {
     this.secured = true;
+    const authorities = this.isServer ? tls.clientCa : tls.ca;
     return new Promise((resolve, reject) => {
       this.failTls = reject;
       const options = {
@@ -61,15 +63,16 @@ class TcpSocket implements BrokerSocket {
         tls: {
           ...(tls.key === undefined ? {} : { key: tls.key }),
           ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-          ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+          ...(authorities === undefined ? {} : { ca: authorities }),
           ...(tls.serverName === undefined ? {} : { serverName: tls.serverName }),
-          rejectUnauthorized: !this.isServer,
-          requestCert: this.isServer && tls.ca !== undefined,
+          // A client checks the server's certificate; a server asks for the client's only in order to check it.
+          rejectUnauthorized: !this.isServer || tls.clientCa !== undefined,
+          requestCert: this.isServer && tls.clientCa !== undefined,
         },
         socket: {
           handshake: (_: Socket<unknown>, done: boolean, error: Error | null) => {
             this.failTls = undefined;
-            if (done && (this.isServer || error === null)) return resolve();
+            if (done && (error === null || (this.isServer && tls.clientCa === undefined))) return resolve();
             reject(new ProtocolError("nats-tls", `the TLS handshake failed: ${error?.message ?? "refused"}`));
           },
           data: (_: Socket<unknown>, chunk: Uint8Array) => this.events.onData(chunk),
@@ -103,13 +106,18 @@ const handlers = (created: (socket: TcpSocket) => void, isServer: boolean) => ({
 
 export const bunNetwork: SocketNetwork = {
   listen(address, accept) {
-    const server: TCPSocketListener<TcpSocket | undefined> = Bun.listen<TcpSocket | undefined>({
-      hostname: address.host,
-      port: address.port,
-      socket: handlers((socket) => {
-        socket.events = accept(socket);
-      }, true),
-    });
+    let server: TCPSocketListener<TcpSocket | undefined>;
+    try {
+      server = Bun.listen<TcpSocket | undefined>({
+        hostname: address.host,
+        port: address.port,
+        socket: handlers((socket) => {
+          socket.events = accept(socket);
+        }, true),
+      });
+    } catch (cause) {
+      throw listenFailure(address, cause);
+    }
     return { host: address.host, port: server.port, close: () => server.stop(false) };
   },
 

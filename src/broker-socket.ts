@@ -21,11 +21,16 @@ export interface BrokerSocket {
   startTls(tls: TlsSettings): Promise<void>;
 }
 
-/** PEM texts. A server needs `key` and `cert`; a client `ca` (the system's authorities without it) and `serverName`. */
+/**
+ * PEM texts. A server needs `key` and `cert`; a client `ca` (the system's authorities without it) and `serverName`, and
+ * `key` and `cert` where the server asks who it is.
+ */
 export interface TlsSettings {
   readonly key?: string;
   readonly cert?: string;
   readonly ca?: string;
+  /** On a server: clients must have a certificate that one of these authorities signed. Without it none is asked for. */
+  readonly clientCa?: string;
   readonly serverName?: string;
 }
 

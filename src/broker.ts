@@ -14,7 +14,7 @@ import type { BrokerAuth } from "./broker-auth.ts";
 import { BrokerClient } from "./broker-client.ts";
 import { LeafSession } from "./broker-leafnode.ts";
 import { LeafJoiner, type LeafRemote } from "./broker-leafnode-join.ts";
-import { LocalClient } from "./broker-local.ts";
+import { LocalClient, type LocalClientOptions } from "./broker-local.ts";
 import { startMonitor } from "./broker-monitor.ts";
 import type { BrokerSocket, SocketEvents, SocketListener, TlsSettings } from "./broker-socket.ts";
 import { type BrokerDependencies, type BrokerLimits, BrokerState } from "./broker-state.ts";
@@ -44,8 +44,8 @@ export interface Broker {
   readonly port: number | undefined;
   readonly monitorPort: number | undefined;
   readonly leafPort: number | undefined;
-  /** A client in this process. `echo`: whether it hears its own messages. */
-  connect(options?: { readonly echo?: boolean }): LocalClient;
+  /** A client in this process. */
+  connect(options?: LocalClientOptions): LocalClient;
   /** Joins another server as a leafnode, now and whenever the connection ends. Returns what stops further attempts. */
   joinLeaf(remote: LeafRemote): () => void;
   /**
@@ -64,7 +64,7 @@ const DRAIN_MS = 1_000;
 /** The version whose protocol this is; clients compare it with what they need. */
 const PROTOCOL_VERSION = "2.9.10";
 
-/** @throws Error when an address cannot be listened on; UsageError `nkey-syntax` */
+/** @throws EdgeSyncError `address-in-use`, `address-unavailable`; UsageError `nkey-syntax` */
 export function startBroker(options: BrokerOptions, deps: BrokerDependencies): Broker {
   const { name, version = PROTOCOL_VERSION, auth, tls, limits = {} } = options;
   const state = new BrokerState({ name, version, auth, tls, limits }, deps);
@@ -78,26 +78,33 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
     listeners.push(listener);
     return listener;
   };
-  const clients =
-    options.listen && listen(options.listen, (at, socket) => new BrokerClient(state, at, socket));
-  const leaves =
-    options.leafListen &&
-    listen(
-      options.leafListen,
-      (address, socket) => new LeafSession(state, socket, { kind: "hub-leaf", address }),
-    );
   const joiners: LeafJoiner[] = [];
+  const closeListeners = () => {
+    for (const listener of listeners) listener.close();
+    for (const joiner of joiners) joiner.close();
+  };
+  let clients: SocketListener | undefined;
+  let leaves: SocketListener | undefined;
+  let monitor: ReturnType<typeof startMonitor> | undefined;
+  try {
+    clients = options.listen && listen(options.listen, (at, socket) => new BrokerClient(state, at, socket));
+    leaves =
+      options.leafListen &&
+      listen(
+        options.leafListen,
+        (address, socket) => new LeafSession(state, socket, { kind: "hub-leaf", address }),
+      );
+    monitor = options.monitor && startMonitor(options.monitor, state, clients);
+  } catch (error) {
+    closeListeners();
+    throw error;
+  }
   const joinLeaf = (remote: LeafRemote): (() => void) => {
     const joiner = new LeafJoiner(state, remote);
     joiners.push(joiner);
     return () => joiner.close();
   };
   for (const remote of options.leafRemotes ?? []) joinLeaf(remote);
-  const monitor = options.monitor && startMonitor(options.monitor, state, clients);
-  const closeListeners = () => {
-    for (const listener of listeners) listener.close();
-    for (const joiner of joiners) joiner.close();
-  };
   const { clock } = deps;
   const stop = async (drainMs = DRAIN_MS): Promise<void> => {
     closeListeners();
@@ -112,7 +119,7 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
     port: clients?.port,
     leafPort: leaves?.port,
     monitorPort: monitor?.port,
-    connect: ({ echo = true } = {}) => new LocalClient(state, echo),
+    connect: (settings = {}) => new LocalClient(state, settings),
     joinLeaf,
     async lameDuck(durationMs) {
       closeListeners();

@@ -25,6 +25,19 @@ export const duration: Parser<number> = (value) => {
   return whole && totalMs > 0 ? totalMs : badValue("a duration such as 30s, 5m or 1h30m", value);
 };
 
+const UNIT_BYTES: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** `65536`, `512KB`, `8MB`: bytes, in powers of 1,024, from `min` to `max`, both included. */
+export function byteSize(min: number, max: number): Parser<number> {
+  return (value) => {
+    const match = /^(\d{1,15})([KMG]?)B?$/i.exec(value);
+    const bytes = match === null ? Number.NaN : Number(match[1]) * UNIT_BYTES[match[2]!.toUpperCase()]!;
+    return bytes >= min && bytes <= max
+      ? bytes
+      : badValue(`a size from ${min} to ${max} bytes, such as 8MB`, value);
+  };
+}
+
 /** One of a few words. */
 export function choice<const C extends string>(...choices: readonly C[]): Parser<C> {
   return (value) =>

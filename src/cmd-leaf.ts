@@ -1,5 +1,6 @@
 /** `edgesync leaf` and `edgesync repo serve`: repositories open to Fossil clients until told to stop. */
 import { existsSync, statSync } from "node:fs";
+import { BROKER_ARGS, brokerOptions } from "./cli-broker.ts";
 import {
   type Args,
   type CliCommand,
@@ -15,6 +16,7 @@ import type { CliContext } from "./cli-context.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
+import { listenerTls, readPem, TLS_ARGS } from "./cli-tls.ts";
 import { address, duration } from "./cli-values.ts";
 import { type ExitCode, UsageError } from "./errors.ts";
 import type { LeafOptions } from "./leaf.ts";
@@ -59,6 +61,8 @@ const LEAF_ARGS = {
   uv: flag({ description: "unversioned files too" }),
   private: flag({ description: "private branches too" }),
   ...REMOTE_ARGS,
+  ...BROKER_ARGS,
+  ...TLS_ARGS,
   repoDir: option(
     { description: "serve every *.fossil of this folder, each at /NAME", valueHint: "DIR" },
     text,
@@ -80,6 +84,10 @@ export function leafCommandAs(line: string): CliCommand {
       line: `${line} --repo p.fossil --clone-from https://example.org/p --peer https://example.org/p --serve-http`,
       about: "begin with a clone",
     },
+    {
+      line: `${line} --repo project.fossil --nats-listen 127.0.0.1:4222`,
+      about: "with a NATS server of its own",
+    },
     { line: `${line} --repo-dir /srv/fossils --serve-http :80`, about: "many, on all interfaces" },
   ];
   return command({
@@ -90,16 +98,20 @@ export function leafCommandAs(line: string): CliCommand {
     run: (args, context) => {
       check(args);
       if (args.repoDir === undefined) return keep(findRepository(context.globals), args, context);
-      return serve({ directory: args.repoDir }, args.serveHttp!, args, context);
+      return serve({ directory: args.repoDir }, args.serveHttp!, args, context, listenerTls(args));
     },
   });
 }
 
 /** @throws UsageError `nothing-to-serve`, `no-direction`, `one-repository` */
-function check({ serveHttp, peer, push, pull, repoDir, cloneFrom }: LeafValues): void {
-  if (serveHttp === undefined && (peer.length === 0 || repoDir !== undefined)) {
+function check(args: LeafValues): void {
+  const { serveHttp, peer, push, pull, repoDir, cloneFrom } = args;
+  const usesNats = [args.natsListen, args.natsLeafListen, ...args.natsLeafnode].some(
+    (one) => one !== undefined,
+  );
+  if (serveHttp === undefined && ((peer.length === 0 && !usesNats) || repoDir !== undefined)) {
     throw new UsageError("nothing-to-serve", "a leaf needs something to do", {
-      hint: repoDir === undefined ? "add --serve-http or --peer URL" : "add --serve-http",
+      hint: repoDir === undefined ? "add --serve-http, --peer URL or --nats-listen ADDR" : "add --serve-http",
     });
   }
   if (!push && !pull) {
@@ -107,10 +119,12 @@ function check({ serveHttp, peer, push, pull, repoDir, cloneFrom }: LeafValues):
       hint: "leave one of them out",
     });
   }
-  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined)) {
-    throw new UsageError("one-repository", "--peer and --clone-from are for one repository, not a folder", {
-      hint: "start a leaf for each: --repo FILE",
-    });
+  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats)) {
+    throw new UsageError(
+      "one-repository",
+      "--peer, --clone-from and NATS are for one repository, not a folder",
+      { hint: "start a leaf for each: --repo FILE" },
+    );
   }
 }
 
@@ -123,10 +137,15 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     const [{ startLeaf }, { HttpPeers }] = await Promise.all([import("./leaf.ts"), import("./cli-peers.ts")]);
     const peers = await HttpPeers.read(args.peer, file, args, context);
     const { push, pull, uv: unversioned, poll: pollMs } = args;
+    const tls = listenerTls(args);
+    const ca = args.ca === undefined ? undefined : readPem("--ca", args.ca);
+    const broker = brokerOptions(args, { tls, ca });
     const leaf = await startLeaf(
       {
         source: { file },
         http: args.serveHttp,
+        ...(tls && { tls }),
+        ...(broker && { broker }),
         keep: { peers: peers.list, push, pull, unversioned, private: args.private, pollMs },
         version: release.version,
       },
@@ -134,7 +153,7 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     );
     const syncNow = () => leaf.keeper!.syncNow("signal");
     return {
-      addresses: { http: leaf.httpUrl },
+      addresses: { http: leaf.httpUrl, ...leaf.broker?.addresses },
       stop: () => leaf.stop(),
       syncNow,
       reload: async () => {
@@ -189,11 +208,12 @@ async function serve(
   http: ListenAddress,
   args: Values<typeof LOG_ARGS>,
   context: CliContext,
+  tls?: LeafOptions["tls"],
 ): Promise<ExitCode> {
   return runDaemon(args, context, async (log) => {
     const { startLeaf } = await import("./leaf.ts");
     const leaf = await startLeaf(
-      { source, http, version: release.version },
+      { source, http, ...(tls && { tls }), version: release.version },
       { clock: context.clock, random: context.random, log },
     );
     return { addresses: { http: leaf.httpUrl }, stop: () => leaf.stop() };

@@ -8,6 +8,7 @@
 import { free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
+import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "./leaf-broker.ts";
 import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
 import { leafPages } from "./leaf-pages.ts";
 import { HostedRepositories, type Threads, workerThreads } from "./leaf-repositories.ts";
@@ -27,6 +28,10 @@ export interface LeafOptions {
   /** One repository file, or a directory whose `*.fossil` files are served each at `/NAME`. */
   readonly source: { readonly file: string } | { readonly directory: string };
   readonly http: ListenAddress | undefined;
+  /** PEM texts for TLS on the HTTP listener. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** A NATS server of its own. */
+  readonly broker?: LeafBrokerOptions;
   /** With one repository file: it is kept in sync with its peers, and commands may ask about it. */
   readonly keep?: KeepOptions;
   readonly version: string;
@@ -44,6 +49,8 @@ export interface Leaf {
   /** Where HTTP is served, ending in `/`; undefined when it is off. */
   readonly httpUrl: string | undefined;
   readonly telemetry: Telemetry;
+  /** With the option `broker`. */
+  readonly broker: LeafBroker | undefined;
   /** With the option `keep`. */
   readonly keeper: Keeper | undefined;
   stop(): Promise<void>;
@@ -51,7 +58,7 @@ export interface Leaf {
 
 /**
  * @throws RepoError when the repository cannot be opened, `leaf-running` when another leaf keeps it;
- *   EdgeSyncError `address-in-use`
+ *   EdgeSyncError `address-in-use`, `address-unavailable`; UsageError `open-listener`, `nkey-syntax`
  */
 export async function startLeaf(options: LeafOptions, deps: LeafDependencies): Promise<Leaf> {
   const { clock, log } = deps;
@@ -70,22 +77,25 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   let stopping: Promise<void> | undefined;
   let http: HttpServer | undefined;
   let keeper: Keeper | undefined;
+  let broker: LeafBroker | undefined;
   try {
     if ("file" in source) await repositories.at("/").prepare();
     if (options.http !== undefined) {
       http = serveHttp({
         listen: options.http,
+        ...(options.tls && { tls: options.tls }),
         clock,
         exchange: (exchange) => answer(exchange, repositories, telemetry, deps),
         pages: leafPages({ repositories, telemetry, isReady: () => stopping === undefined }),
       });
     }
+    if (options.broker !== undefined) broker = startLeafBroker(options.broker, deps);
     if (options.keep !== undefined) {
       const about = { version: options.version, http: http?.url ?? null };
       keeper = await keepRepository(repositories.at("/"), options.keep, about, deps);
     }
   } catch (error) {
-    await http?.stop();
+    await Promise.all([http?.stop(), broker?.stop()]);
     await repositories.close();
     throw error;
   }
@@ -98,10 +108,12 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   return {
     httpUrl: http?.url,
     telemetry,
+    broker,
     keeper,
     stop() {
       stopping ??= (async () => {
         await Promise.all([keeper?.stop(), http?.stop()]);
+        await broker?.stop();
         await repositories.close();
         log.debug("stopped");
       })();

@@ -2,7 +2,7 @@
  * Addresses to listen on, as written on the command line: `HOST:PORT`, `:PORT` (all interfaces),
  * `[IPV6]:PORT`, or `HOST` alone with the default port. Port 0 asks the system for a free one.
  */
-import { UsageError } from "./errors.ts";
+import { EdgeSyncError, UsageError } from "./errors.ts";
 
 export interface ListenAddress {
   readonly host: string;
@@ -27,4 +27,22 @@ export function parseListenAddress(value: string, defaultPort: number): ListenAd
 /** Whether only this machine can reach it. */
 export function isLoopback(address: ListenAddress): boolean {
   return address.host === "localhost" || address.host === "::1" || address.host.startsWith("127.");
+}
+
+/** What to throw when listening on `address` failed: EdgeSyncError `address-in-use` or `address-unavailable`. */
+export function listenFailure(address: ListenAddress, cause: unknown): EdgeSyncError {
+  const where = `${address.host}:${address.port}`;
+  const data = { address: where };
+  if ((cause as { code?: string }).code === "EADDRINUSE") {
+    return new EdgeSyncError("address-in-use", `cannot listen on ${where}: the address is in use`, {
+      cause,
+      hint: "stop the other program, or choose another port",
+      data,
+    });
+  }
+  return new EdgeSyncError("address-unavailable", `cannot listen on ${where}: ${(cause as Error).message}`, {
+    cause,
+    hint: "choose an address of this machine, and a port that you may open",
+    data,
+  });
 }

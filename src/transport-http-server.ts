@@ -13,9 +13,9 @@ import type { Server } from "bun";
 import { Hono } from "hono";
 import { type Bytes, concat } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
-import { EdgeSyncError, LimitError } from "./errors.ts";
+import { LimitError } from "./errors.ts";
 import { HTTP_DRAIN_MS, HTTP_IDLE_SECONDS, MESSAGE_MAX_BYTES } from "./limits.ts";
-import type { ListenAddress } from "./listen-address.ts";
+import { type ListenAddress, listenFailure } from "./listen-address.ts";
 
 /** One request of a sync client, whole. */
 export interface HttpExchange {
@@ -43,6 +43,8 @@ export interface HttpServerOptions {
   /** Routes for everything that is not an exchange: pages, health, metrics. */
   readonly pages: Hono;
   readonly bodyMaxBytes?: number;
+  /** PEM texts: TLS instead of plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
   readonly clock: Clock;
 }
 
@@ -98,7 +100,7 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
   });
   app.route("/", options.pages);
 
-  const server = listen(options.listen, app);
+  const server = listen(options, app);
   return {
     url: server.url.href,
     get activeCount() {
@@ -118,30 +120,19 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
   };
 }
 
-function listen(address: ListenAddress, app: Hono<Env>): Server<undefined> {
+function listen({ listen: address, tls }: HttpServerOptions, app: Hono<Env>): Server<undefined> {
   try {
     return Bun.serve({
       hostname: address.host,
       port: address.port,
+      ...(tls && { tls: { key: tls.key, cert: tls.cert } }),
       idleTimeout: HTTP_IDLE_SECONDS,
       // Bodies are bounded by `readBody`; this only has to be out of its way.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => app.fetch(request, { server }),
     });
   } catch (cause) {
-    const where = `${address.host}:${address.port}`;
-    if ((cause as { code?: string }).code === "EADDRINUSE") {
-      throw new EdgeSyncError("address-in-use", `cannot listen on ${where}: the address is in use`, {
-        cause,
-        hint: "stop the other program, or choose another port",
-        data: { address: where },
-      });
-    }
-    throw new EdgeSyncError("address-unavailable", `cannot listen on ${where}: ${(cause as Error).message}`, {
-      cause,
-      hint: "choose an address of this machine, and a port that you may open",
-      data: { address: where },
-    });
+    throw listenFailure(address, cause);
   }
 }
 

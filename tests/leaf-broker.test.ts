@@ -1,0 +1,161 @@
+/** The embedded broker of a leaf: its options on the command line, its listeners, its link. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { connect } from "nats";
+import { text, utf8 } from "../src/bytes.ts";
+import { BROKER_ARGS, brokerOptions } from "../src/cli-broker.ts";
+import { systemClock } from "../src/clock.ts";
+import { UsageError } from "../src/errors.ts";
+import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "../src/leaf-broker.ts";
+import { silentLogger } from "../src/log.ts";
+import { seededRandom } from "../src/random.ts";
+import { until } from "./interop/nats-server.ts";
+import { TempDir } from "./temp-dir.ts";
+import { testCertificate } from "./tls-certificate.ts";
+
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+const EVERYWHERE = { host: "0.0.0.0", port: 0 };
+const brokers: LeafBroker[] = [];
+
+afterEach(async () => {
+  for (const broker of brokers.splice(0)) await broker.stop();
+});
+
+function start(options: LeafBrokerOptions, seed = 1n): LeafBroker {
+  const deps = { clock: systemClock, random: seededRandom(seed), log: silentLogger };
+  const broker = startLeafBroker(options, deps);
+  brokers.push(broker);
+  return broker;
+}
+
+/** What the options make of `given`, the rest as by default. */
+function options(given: Partial<Record<keyof typeof BROKER_ARGS, string | string[]>>, ca?: string) {
+  const values = Object.entries(BROKER_ARGS).map(([name, arg]) => {
+    const own = given[name as keyof typeof BROKER_ARGS] ?? ("default" in arg ? arg.default : undefined);
+    if ("repeat" in arg && arg.repeat) return [name, [own ?? []].flat().map((one) => arg.parse(one))];
+    return [
+      name,
+      own === undefined ? (arg.type === "boolean" ? false : undefined) : arg.parse(own as string),
+    ];
+  });
+  return brokerOptions(Object.fromEntries(values), { tls: undefined, ca });
+}
+
+describe("options", () => {
+  test("none of them, no broker; sizes, ports and limits", () => {
+    expect(options({ natsAuth: "secret" })).toBeUndefined();
+    expect(
+      options({ natsListen: "localhost", natsMaxPayload: "512KB", natsMaxConnections: "5" }),
+    ).toMatchObject({
+      listen: { host: "localhost", port: 4222 },
+      maxPayload: 524_288,
+      maxConnections: 5,
+      insecure: false,
+    });
+    expect(options({ natsLeafListen: ":" + "0" })).toMatchObject({
+      leafListen: EVERYWHERE,
+      maxPayload: 8_388_608,
+    });
+    for (const size of ["1", "8XB", "1G", "-1MB"]) {
+      expect(() => options({ natsListen: ":1", natsMaxPayload: size })).toThrow(/a size from 1024/);
+    }
+  });
+
+  test("secrets, by their kind and from a file", () => {
+    using temp = new TempDir("auth");
+    const key = `U${"A".repeat(55)}`;
+    const file = temp.write("auth", `# who may come in\nbob:a:b\n${key}\n\n`);
+    expect(options({ natsListen: ":1", natsAuth: ["ann:pw", "token", `@${file}`] })?.auth).toEqual({
+      users: [
+        { user: "ann", password: "pw" },
+        { user: "bob", password: "a:b" },
+      ],
+      tokens: ["token"],
+      nkeys: [key],
+    });
+    for (const wrong of ["", ":x", "@/nowhere/at/all"]) {
+      expect(() => options({ natsListen: ":1", natsAuth: wrong })).toThrow(UsageError);
+    }
+  });
+
+  test.each([
+    ["nats://example.org", { host: "example.org", port: 7422, credentials: {} }],
+    ["example.org:1", { host: "example.org", port: 1, credentials: {} }],
+    [
+      "tls://a%40b:p%3Aq@[::1]:2",
+      { host: "::1", port: 2, credentials: { user: "a@b", password: "p:q" }, tls: {} },
+    ],
+    ["nats://token@h", { host: "h", port: 7422, credentials: { token: "token" } }],
+  ])("joining %s", (url, remote) => {
+    expect(options({ natsLeafnode: url })?.leafRemotes).toEqual([remote]);
+    expect(options({ natsLeafnode: [url, "b"] }, "PEM")?.leafRemotes?.map(({ ca }) => ca)).toEqual([
+      "PEM",
+      "PEM",
+    ]);
+  });
+
+  test("what cannot be joined is named without its password", () => {
+    for (const url of ["http://h", "nats://u:hidden@h/path", "nats://", "nats://h:99999"]) {
+      expect(() => options({ natsLeafnode: url })).toThrow(/expected nats:\/\/HOST:PORT/);
+      expect(() => options({ natsLeafnode: url })).not.toThrow(/hidden/);
+    }
+  });
+});
+
+describe("listeners", () => {
+  test.each<[string, LeafBrokerOptions, boolean]>([
+    ["clients", { listen: EVERYWHERE }, false],
+    ["leafnodes", { leafListen: EVERYWHERE }, false],
+    ["clients with a secret", { listen: EVERYWHERE, auth: { tokens: ["t"] } }, true],
+    ["clients with an empty list of secrets", { listen: EVERYWHERE, auth: { tokens: [] } }, false],
+    ["monitoring with a secret for clients", { monitor: EVERYWHERE, auth: { tokens: ["t"] } }, false],
+    ["everything, as the user insists", { listen: EVERYWHERE, monitor: EVERYWHERE, insecure: true }, true],
+  ])("beyond this machine: %s", (_name, given, allowed) => {
+    if (allowed) expect(start(given).broker.serverId).toMatch(/^N/);
+    else expect(() => start(given)).toThrow(expect.objectContaining({ code: "open-listener", exitCode: 2 }));
+  });
+
+  test("an address in use frees what was opened before it", () => {
+    const port = start({ listen: LOOPBACK }).broker.port!;
+    const free = start({ listen: LOOPBACK });
+    const other = free.broker.port!;
+    void free.stop();
+    const taken = () => start({ listen: { ...LOOPBACK, port: other }, leafListen: { ...LOOPBACK, port } });
+    expect(taken).toThrow(expect.objectContaining({ code: "address-in-use" }));
+    expect(start({ listen: { ...LOOPBACK, port: other } }).broker.port).toBe(other);
+  });
+
+  test("every address is named, with TLS and without", () => {
+    const plain = start({ listen: LOOPBACK, leafListen: LOOPBACK, monitor: LOOPBACK });
+    const { port, leafPort, monitorPort } = plain.broker;
+    expect(plain.addresses).toEqual({
+      nats: `nats://127.0.0.1:${port}`,
+      natsLeaf: `nats://127.0.0.1:${leafPort}`,
+      natsMonitor: `http://127.0.0.1:${monitorPort}`,
+    });
+    const secure = start({ listen: LOOPBACK, tls: testCertificate() });
+    expect(secure.addresses.nats).toMatch(/^tls:\/\//);
+    expect(secure.addresses.natsLeaf).toBeUndefined();
+  });
+});
+
+test("two leaves joined, one with a password and TLS by the server's wish", async () => {
+  const { key, cert } = testCertificate();
+  const hub = start({
+    leafListen: LOOPBACK,
+    tls: { key, cert },
+    auth: { users: [{ user: "u", password: "p" }] },
+  });
+  const url = `nats://u:p@localhost:${hub.broker.leafPort}`;
+  const { leafRemotes = [] } = options({ natsLeafnode: url }, cert)!;
+  const leaf = start({ leafRemotes, listen: LOOPBACK }, 2n);
+  const heard: string[] = [];
+  hub.link().subscribe("x.>", (message) => void heard.push(text(message.payload)));
+  const client = await connect({ servers: `127.0.0.1:${leaf.broker.port}` });
+  const own = leaf.link();
+  await until(() => {
+    client.publish("x.a", "from a client");
+    own.publish("x.b", utf8("from the leaf"));
+    return new Set(heard).size === 2;
+  }, "both messages");
+  await client.close();
+});
