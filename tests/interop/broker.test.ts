@@ -4,6 +4,8 @@ import { connect, headers, type NatsConnection } from "nats";
 import type { Broker } from "../../src/broker.ts";
 import { testBroker } from "../broker-harness.ts";
 import { SCRIPTS } from "../nats-scripts.ts";
+import { TempDir } from "../temp-dir.ts";
+import { testCertificate } from "../tls-certificate.ts";
 import { type NatsServer, startNatsServer, transcript } from "./nats-server.ts";
 
 let oracle: NatsServer;
@@ -59,6 +61,53 @@ describe("a raw connection gets the same bytes", () => {
     }
     await Promise.all([server.stop(), ours.stop()]);
   });
+});
+
+describe.each(["nats-server", "broker"])("certificates of clients, %s", (name) => {
+  const server = testCertificate();
+  const [known, stranger] = [testCertificate("known"), testCertificate("stranger")];
+  const shown = { known, stranger, none: {} };
+  test.each([
+    ["verified", "known", true],
+    ["verified", "stranger", false],
+    ["verified", "none", false],
+    ["not asked for", "known", true],
+    ["not asked for", "stranger", true],
+    ["not asked for", "none", true],
+  ] as const)("%s, %s: %p", async (rule, which, accepted) => {
+    const clientCa = rule === "verified" ? known.cert : undefined;
+    const { port, stop } = name === "broker" ? ours(clientCa) : await theirs(clientCa);
+    const tls = { ca: server.cert, ...shown[which] };
+    const outcome = await connect({
+      servers: `localhost:${port}`,
+      reconnect: false,
+      timeout: 5000,
+      tls,
+    }).then(
+      async (connection) => {
+        await connection.flush();
+        await connection.close();
+        return true;
+      },
+      () => false,
+    );
+    expect(outcome).toBe(accepted);
+    await stop();
+  });
+
+  function ours(clientCa: string | undefined) {
+    const secure = testBroker({ tls: { ...server, ...(clientCa !== undefined && { clientCa }) } });
+    return { port: secure.port, stop: () => secure.stop() };
+  }
+
+  async function theirs(clientCa: string | undefined) {
+    const temp = new TempDir("tls");
+    const file = (part: string, pem: string) => `${part}_file: "${temp.write(`${part}.pem`, pem)}"`;
+    const lines = [file("cert", server.cert), file("key", server.key)];
+    if (clientCa !== undefined) lines.push(file("ca", clientCa), "verify: true");
+    const { port, stop } = await startNatsServer(`tls {\n${lines.join("\n")}\n}`);
+    return { port, stop: () => stop().then(() => temp.remove()) };
+  }
 });
 
 describe.each(["nats-server", "broker"])("the nats client with %s", (name) => {
