@@ -23,6 +23,9 @@ export interface LeafRemote {
 }
 
 const CONNECT_MS_MAX = 5_000;
+/** So a server behaves that does not accept a certificate. */
+const CLOSED_EARLY =
+  "the server closed the connection without a word; it may want a certificate that it trusts";
 const WAIT_MS_MIN = 500;
 const WAIT_MS_MAX = 30_000;
 
@@ -54,7 +57,8 @@ export class LeafJoiner {
     const timer = clock.after(CONNECT_MS_MAX, () =>
       abort.abort(new TimeoutError("nats-connect-timeout", `no answer in ${CONNECT_MS_MAX} ms`)),
     );
-    const onEnd = (reason: string, wasJoined: boolean) => this.again(reason, wasJoined);
+    const onEnd = (reason: string, wasJoined: boolean) =>
+      this.again(reason || (wasJoined ? "the connection ended" : CLOSED_EARLY), wasJoined);
     // Certificates name the host, unless told otherwise.
     const settings = { serverName: host, ...(ca === undefined ? {} : { ca }), ...tls };
     const origin = {

@@ -6,6 +6,7 @@ import type { LeafRemote } from "../../src/broker-leafnode-join.ts";
 import { text, utf8 } from "../../src/bytes.ts";
 import { createLogger } from "../../src/log.ts";
 import { LOOPBACK, testBroker } from "../broker-harness.ts";
+import { TempDir } from "../temp-dir.ts";
 import { testCertificate } from "../tls-certificate.ts";
 import { startNatsServer, transcript, until } from "./nats-server.ts";
 
@@ -209,6 +210,33 @@ describe("authentication and TLS", () => {
     expect(await outcome(broker.leafPort!, { tls: { ca: cert } })).toBe("joined");
     expect(await outcome(broker.leafPort!)).toMatch(/TLS/);
   }, 20_000);
+
+  test.each(["broker", "nats-server"] as const)(
+    "certificates of leafnodes, verified by a %s",
+    async (kind) => {
+      const { key, cert } = testCertificate();
+      const [known, stranger] = [testCertificate("known"), testCertificate("stranger")];
+      let port: number;
+      if (kind === "broker") {
+        const broker = testBroker({ leafListen: LOOPBACK, tls: { key, cert, clientCa: known.cert } });
+        cleanups.push(() => broker.stop());
+        port = broker.leafPort!;
+      } else {
+        const temp = new TempDir("tls");
+        const file = (part: string, pem: string) => `${part}_file: "${temp.write(`${part}.pem`, pem)}"`;
+        const lines = [file("cert", cert), file("key", key), file("ca", known.cert), "verify: true"];
+        const server = await startNatsServer(
+          `leafnodes {\n listen: "127.0.0.1:-1"\n tls {\n${lines.join("\n")}\n}\n}`,
+        );
+        cleanups.push(() => server.stop().then(() => temp.remove()));
+        port = server.leafPort!;
+      }
+      expect(await outcome(port, { tls: { ca: cert, ...known } })).toBe("joined");
+      expect(await outcome(port, { tls: { ca: cert, ...stranger } })).toMatch(/without a word|TLS/);
+      expect(await outcome(port, { ca: cert })).toMatch(/without a word|TLS/);
+    },
+    20_000,
+  );
 });
 
 describe("mistaken ports", () => {
