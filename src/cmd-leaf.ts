@@ -14,6 +14,7 @@ import {
 } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
+import { openNats } from "./cli-nats.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
 import { listenerTls, readPem, TLS_ARGS } from "./cli-tls.ts";
@@ -22,6 +23,7 @@ import { type ExitCode, UsageError } from "./errors.ts";
 import type { LeafOptions } from "./leaf.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { Logger } from "./log.ts";
+import { parsePeerId } from "./peer-id.ts";
 import { release } from "./release.ts";
 
 const HTTP_DEFAULT = "127.0.0.1:8080";
@@ -61,6 +63,17 @@ const LEAF_ARGS = {
   uv: flag({ description: "unversioned files too" }),
   private: flag({ description: "private branches too" }),
   ...REMOTE_ARGS,
+  nats: option(
+    { description: "answer peers on this NATS server, too", valueHint: "URL", repeat: true },
+    text,
+  ),
+  peerId: option(
+    {
+      description: "by which other peers know the repository, from now on; else what it has, or chance",
+      valueHint: "NAME",
+    },
+    parsePeerId,
+  ),
   ...BROKER_ARGS,
   ...TLS_ARGS,
   repoDir: option(
@@ -106,12 +119,15 @@ export function leafCommandAs(line: string): CliCommand {
 /** @throws UsageError `nothing-to-serve`, `no-direction`, `one-repository` */
 function check(args: LeafValues): void {
   const { serveHttp, peer, push, pull, repoDir, cloneFrom } = args;
-  const usesNats = [args.natsListen, args.natsLeafListen, ...args.natsLeafnode].some(
+  const usesNats = [args.natsListen, args.natsLeafListen, ...args.natsLeafnode, ...args.nats].some(
     (one) => one !== undefined,
   );
   if (serveHttp === undefined && ((peer.length === 0 && !usesNats) || repoDir !== undefined)) {
     throw new UsageError("nothing-to-serve", "a leaf needs something to do", {
-      hint: repoDir === undefined ? "add --serve-http, --peer URL or --nats-listen ADDR" : "add --serve-http",
+      hint:
+        repoDir === undefined
+          ? "add --serve-http, --peer URL, --nats URL or --nats-listen ADDR"
+          : "add --serve-http",
     });
   }
   if (!push && !pull) {
@@ -140,12 +156,16 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     const tls = listenerTls(args);
     const ca = args.ca === undefined ? undefined : readPem("--ca", args.ca);
     const broker = brokerOptions(args, { tls, ca });
+    const external = args.nats.length === 0 ? [] : [await openNats(args.nats, args, context, log)];
     const leaf = await startLeaf(
       {
         source: { file },
         http: args.serveHttp,
         ...(tls && { tls }),
         ...(broker && { broker }),
+        ...((broker !== undefined || external.length > 0) && {
+          nats: { prefix: args.prefix, peerId: args.peerId, links: external },
+        }),
         keep: { peers: peers.list, push, pull, unversioned, private: args.private, pollMs },
         version: release.version,
       },

@@ -9,12 +9,17 @@
 import { statSync } from "node:fs";
 import type { Bytes } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
+import { RepoError } from "./errors.ts";
 import { Transferable } from "./executor.ts";
 import type { EpochMs } from "./julian.ts";
 import { createSyncJobs } from "./leaf-sync-jobs.ts";
 import { LOCK_WAIT_MS } from "./limits.ts";
+import type { PeerId } from "./peer-id.ts";
 import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
+import type { Rid } from "./repo-content.ts";
+import { ownPeerId, saveWatermark } from "./repo-news.ts";
+import { PresenceReader, type RepoPresence } from "./repo-presence.ts";
 import { type ProjectSummary, summarize } from "./repo-summary.ts";
 import { type ServeFacts, serveExchange, WriteNeeded } from "./sync-server.ts";
 import type { Framing } from "./xfer-message.ts";
@@ -57,6 +62,11 @@ interface OpenRepo {
   readonly inode: number;
 }
 
+export interface LeafIdentity {
+  readonly projectCode: string;
+  readonly peerId: PeerId;
+}
+
 export type LeafJobs = ReturnType<typeof createLeafJobs>;
 
 /** The jobs of one thread. Each call of this function has its own connections. */
@@ -74,6 +84,8 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     if (inode !== undefined) open.set(key, { repo, inode });
     return repo;
   };
+
+  const presenceReaders = new Map<string, PresenceReader>();
 
   const syncJobs = createSyncJobs((path) => {
     const repo = repoAt(path, "write");
@@ -105,6 +117,29 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
 
     describe({ path }: { readonly path: string }): ProjectSummary {
       return summarize(repoAt(path, "read"));
+    },
+
+    /** Who the repository is among NATS peers; `chosen` is kept as its name from now on. */
+    identify({ path, chosen }: { readonly path: string; readonly chosen?: PeerId }): LeafIdentity {
+      const repo = repoAt(path, "write");
+      const { projectCode } = repo.config;
+      if (projectCode === undefined) throw new RepoError("no-project-code", `${path} has no project code`);
+      return { projectCode, peerId: ownPeerId(repo, deps.random, chosen) };
+    },
+
+    /** What it tells of itself to peers. */
+    presence({ path }: { readonly path: string }): RepoPresence {
+      let reader = presenceReaders.get(path);
+      if (reader === undefined) {
+        reader = new PresenceReader();
+        presenceReaders.set(path, reader);
+      }
+      return reader.read(repoAt(path, "read"));
+    },
+
+    /** Everything up to `rid` is announced. */
+    noteAnnounced({ path, rid }: { readonly path: string; readonly rid: Rid }): void {
+      saveWatermark(repoAt(path, "write"), rid);
     },
 
     /** Opens a repository for writing once, so that it is in WAL mode before the first reader comes. */

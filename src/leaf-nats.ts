@@ -5,9 +5,11 @@
  */
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
+import type { LeafIdentity } from "./leaf-jobs.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
+import type { PeerId } from "./peer-id.ts";
 import { errorMessage } from "./sync-server.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { syncSubject } from "./transport-nats.ts";
@@ -15,11 +17,12 @@ import { type NatsReply, type NatsRequest, NatsServer } from "./transport-nats-s
 import { CONTENT_TYPES } from "./xfer-message.ts";
 
 export interface LeafNatsOptions {
-  readonly link: NatsLink;
   /** First part of the subjects. */
   readonly prefix: string;
-  readonly projectCode: string;
-  readonly peerId: string;
+  /** By which other peers are to know the repository from now on; default: as before. */
+  readonly peerId: PeerId | undefined;
+  /** Connections to NATS servers; they end with what is started here. */
+  readonly links: readonly NatsLink[];
 }
 
 export interface LeafNatsDependencies {
@@ -28,21 +31,61 @@ export interface LeafNatsDependencies {
   readonly telemetry: Telemetry;
 }
 
-export function serveOverNats(
+export interface LeafNats extends LeafIdentity {
+  readonly prefix: string;
+  readonly links: readonly NatsLink[];
+  stop(): Promise<void>;
+}
+
+/** Serves a repository over every link. @throws RepoError `no-project-code` */
+export async function startLeafNats(
   hosted: HostedRepository,
-  { link, prefix, projectCode, peerId }: LeafNatsOptions,
+  { prefix, peerId: chosen, links }: LeafNatsOptions,
   deps: LeafNatsDependencies,
-): NatsServer {
+): Promise<LeafNats> {
   const { clock, log } = deps;
+  const identity = await hosted.identify(chosen);
+  const { projectCode, peerId } = identity;
   const subject = syncSubject(prefix, projectCode);
-  return new NatsServer({
-    link,
-    clock,
-    log,
-    peerId,
-    subjects: [{ subject, queue: `sync-${projectCode}` }, { subject: `${subject}.${peerId}` }],
-    answer: (request) => answer(hosted, request, deps),
-    errorMessage: (error) => errorMessage(error, clock),
+  const serve = (link: NatsLink) => {
+    logEvents(link, log);
+    return new NatsServer({
+      link,
+      clock,
+      log,
+      peerId,
+      subjects: [{ subject, queue: `sync-${projectCode}` }, { subject: `${subject}.${peerId}` }],
+      answer: (request) => answer(hosted, request, deps),
+      errorMessage: (error) => errorMessage(error, clock),
+    });
+  };
+  const servers = links.map(serve);
+  return {
+    ...identity,
+    prefix,
+    links,
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop()));
+      await Promise.all(links.map((link) => link.close()));
+    },
+  };
+}
+
+/** Tells of a server that cannot be reached once, not at every attempt. */
+function logEvents(link: NatsLink, log: Logger): void {
+  const { name: server } = link;
+  let told: string | undefined;
+  link.onEvent((event) => {
+    if (event.kind === "failed") {
+      const reason = event.error.message;
+      if (reason !== told) log.warn("NATS server fails", { server, reason });
+      told = reason;
+    } else if (event.kind === "disconnected") {
+      log.warn("NATS server lost", { server });
+    } else if (event.kind !== "maxPayloadChanged") {
+      told = undefined;
+      log.info("NATS server reached", { server });
+    }
   });
 }
 

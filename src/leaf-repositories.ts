@@ -12,10 +12,13 @@ import type { Clock } from "./clock.ts";
 import { NameError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import { ClonePages, type HandedPage, type Served } from "./leaf-clone-pages.ts";
-import { createLeafJobs, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
+import { createLeafJobs, type LeafIdentity, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
 import { WriterEngine } from "./leaf-sync-engine.ts";
 import type { SessionInput } from "./leaf-sync-jobs.ts";
+import type { PeerId } from "./peer-id.ts";
 import type { Random } from "./random.ts";
+import type { Rid } from "./repo-content.ts";
+import type { RepoPresence } from "./repo-presence.ts";
 import type { ProjectSummary } from "./repo-summary.ts";
 
 export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt">;
@@ -47,6 +50,9 @@ export function inlineThreads(deps: { readonly clock: Clock; readonly random: Ra
 
 /** One repository as the leaf sees it. */
 export class HostedRepository {
+  /** Called when an exchange has stored something. */
+  onStored: () => void = () => {};
+
   constructor(
     readonly path: string,
     private readonly readers: Executor<LeafJobs>,
@@ -68,7 +74,10 @@ export class HostedRepository {
       body = outcome.body;
     }
     const outcome = await this.writer.run("serve", { ...input, body, access: "write" }, [body.buffer]);
-    if (outcome.kind === "served") return outcome;
+    if (outcome.kind === "served") {
+      if (outcome.facts.artifactsReceived > 0) this.onStored();
+      return outcome;
+    }
     throw new Error("a writer cannot need another writer");
   }
 
@@ -78,6 +87,19 @@ export class HostedRepository {
 
   prepare(): Promise<void> {
     return this.writer.run("prepare", { path: this.path });
+  }
+
+  presence(): Promise<RepoPresence> {
+    return this.readers.run("presence", { path: this.path });
+  }
+
+  noteAnnounced(rid: Rid): Promise<void> {
+    return this.writer.run("noteAnnounced", { path: this.path, rid });
+  }
+
+  /** Who the repository is among NATS peers. @throws RepoError `no-project-code` */
+  identify(chosen?: PeerId): Promise<LeafIdentity> {
+    return this.writer.run("identify", { path: this.path, ...(chosen !== undefined && { chosen }) });
   }
 
   /** Begins a sync with a peer: its transactions queue with those of the exchanges. */

@@ -10,6 +10,7 @@ import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "./leaf-broker.ts";
 import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
+import { type LeafNats, type LeafNatsOptions, startLeafNats } from "./leaf-nats.ts";
 import { leafPages } from "./leaf-pages.ts";
 import { HostedRepositories, type Threads, workerThreads } from "./leaf-repositories.ts";
 import type { ListenAddress } from "./listen-address.ts";
@@ -32,6 +33,8 @@ export interface LeafOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** A NATS server of its own. */
   readonly broker?: LeafBrokerOptions;
+  /** Answer over NATS, on servers elsewhere (`links`, which end with the leaf) and on its own. */
+  readonly nats?: LeafNatsOptions;
   /** With one repository file: it is kept in sync with its peers, and commands may ask about it. */
   readonly keep?: KeepOptions;
   readonly version: string;
@@ -51,6 +54,8 @@ export interface Leaf {
   readonly telemetry: Telemetry;
   /** With the option `broker`. */
   readonly broker: LeafBroker | undefined;
+  /** With the option `nats`. */
+  readonly nats: LeafNats | undefined;
   /** With the option `keep`. */
   readonly keeper: Keeper | undefined;
   stop(): Promise<void>;
@@ -78,6 +83,7 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   let http: HttpServer | undefined;
   let keeper: Keeper | undefined;
   let broker: LeafBroker | undefined;
+  let nats: LeafNats | undefined;
   try {
     if ("file" in source) await repositories.at("/").prepare();
     if (options.http !== undefined) {
@@ -90,12 +96,18 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
       });
     }
     if (options.broker !== undefined) broker = startLeafBroker(options.broker, deps);
+    if (options.nats !== undefined) {
+      const own = broker === undefined ? [] : [broker.link()];
+      const links = [...own, ...options.nats.links];
+      nats = await startLeafNats(repositories.at("/"), { ...options.nats, links }, { clock, log, telemetry });
+    }
     if (options.keep !== undefined) {
       const about = { version: options.version, http: http?.url ?? null };
       keeper = await keepRepository(repositories.at("/"), options.keep, about, deps);
     }
   } catch (error) {
-    await Promise.all([http?.stop(), broker?.stop()]);
+    await Promise.all([http?.stop(), nats?.stop()]);
+    await broker?.stop();
     await repositories.close();
     throw error;
   }
@@ -109,10 +121,11 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     httpUrl: http?.url,
     telemetry,
     broker,
+    nats,
     keeper,
     stop() {
       stopping ??= (async () => {
-        await Promise.all([keeper?.stop(), http?.stop()]);
+        await Promise.all([keeper?.stop(), http?.stop(), nats?.stop()]);
         await broker?.stop();
         await repositories.close();
         log.debug("stopped");

@@ -134,11 +134,13 @@ export function saveWatermark(repo: Repo, rid: Rid): void {
 /**
  * The id that peers know this repository by, made on first use. It is the file's: a copy of the file that is to be
  * a peer beside it needs another one.
+ *
+ * @param chosen takes the place of the one before
  */
-export function ownPeerId(repo: Repo, random: Random): PeerId {
+export function ownPeerId(repo: Repo, random: Random, chosen?: PeerId): PeerId {
   const known = readLeaf(repo, "peer-id");
-  if (typeof known === "string") return asPeerId(known);
-  const id = newPeerId(random);
+  if (typeof known === "string" && (chosen === undefined || chosen === known)) return asPeerId(known);
+  const id = chosen ?? newPeerId(random);
   writeLeaf(repo, "peer-id", id);
   return id;
 }
