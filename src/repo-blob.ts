@@ -36,6 +36,14 @@ export interface BlobHead {
   readonly source: Rid | undefined;
 }
 
+/**
+ * Artifacts that are here and cannot be expanded: what they are deltas of, directly or not, is a phantom. They
+ * are told to nobody, for they could not be sent; a peer that makes up deltas would else keep others asking.
+ */
+export const WAITING_SQL = `WITH RECURSIVE waiting(rid) AS (
+  SELECT d.rid FROM phantom p JOIN delta d ON d.srcid=p.rid
+  UNION SELECT d.rid FROM waiting w JOIN delta d ON d.srcid=w.rid) SELECT rid FROM waiting`;
+
 export class BlobTable {
   constructor(readonly db: Db) {}
 

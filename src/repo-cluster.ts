@@ -2,7 +2,7 @@
  * Making clusters. A cluster is an artifact that lists others, so that one `igot` announces many. Facts:
  * Fossil `src/xfer.c` (cluster creation); fossil-facts F, last item.
  *
- * When a hundred or more artifacts are in no cluster (phantoms and shunned ones not counted), all of them
+ * When a hundred or more artifacts are in no cluster (phantoms, what waits for one, and shunned ones not counted), all of them
  * go into clusters in order of hash: 800 to each, but a rest of up to 100 joins the cluster before it.
  * Stock does this while it serves a pull. Which artifacts are where does not matter: any number of peers
  * may cluster the same ones in different ways.
@@ -10,6 +10,7 @@
 import { formatArtifact } from "./artifact-format.ts";
 import type { Hash } from "./hash.ts";
 import type { Repo } from "./repo.ts";
+import { WAITING_SQL } from "./repo-blob.ts";
 import type { Rid } from "./repo-content.ts";
 import { ReceiveBatch, type ReceiveOptions } from "./repo-receive.ts";
 
@@ -32,9 +33,10 @@ export function createClusters(repo: Repo, origin: Omit<ReceiveOptions, "onWrong
 function unclustered(repo: Repo): Hash[] {
   const rows = repo.db
     .prepare(
-      `SELECT blob.uuid FROM unclustered JOIN blob USING(rid)
+      `SELECT blob.uuid FROM unclustered CROSS JOIN blob USING(rid)
         WHERE NOT EXISTS(SELECT 1 FROM phantom WHERE phantom.rid=blob.rid)
           AND NOT EXISTS(SELECT 1 FROM shun WHERE shun.uuid=blob.uuid)
+          AND blob.rid NOT IN (${WAITING_SQL})
         ORDER BY blob.uuid`,
     )
     .values<[Hash]>();

@@ -7,7 +7,7 @@
 import type { Bytes } from "./bytes.ts";
 import type { Db } from "./db.ts";
 import type { Hash } from "./hash.ts";
-import type { Rid } from "./repo-blob.ts";
+import { type Rid, WAITING_SQL } from "./repo-blob.ts";
 import { fixedTagId } from "./repo-schema.ts";
 
 /** One row of a clone page, as stored. */
@@ -99,10 +99,11 @@ export interface Offer {
 export function unclusteredOffers(db: Db): Generator<Offer> {
   return db
     .prepare<Offer>(
-      `SELECT b.rid, b.uuid AS hash FROM unclustered u JOIN blob b USING(rid)
+      `SELECT b.rid, b.uuid AS hash FROM unclustered u CROSS JOIN blob b USING(rid)
        WHERE b.size>=0
          AND NOT EXISTS(SELECT 1 FROM private WHERE rid=b.rid)
-         AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)`,
+         AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
+         AND b.rid NOT IN (${WAITING_SQL})`,
     )
     .iterate();
 }
@@ -115,6 +116,7 @@ export function allOffers(db: Db): Generator<Offer> {
        WHERE b.size>=0
          AND NOT EXISTS(SELECT 1 FROM private WHERE rid=b.rid)
          AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
+         AND b.rid NOT IN (${WAITING_SQL})
        ORDER BY b.rid DESC`,
     )
     .iterate();
@@ -128,7 +130,8 @@ export function clusterOffers(db: Db): Generator<Offer> {
        WHERE t.tagid=? AND b.size>=0
          AND NOT EXISTS(SELECT 1 FROM unclustered WHERE rid=b.rid)
          AND NOT EXISTS(SELECT 1 FROM private WHERE rid=b.rid)
-         AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)`,
+         AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
+         AND b.rid NOT IN (${WAITING_SQL})`,
     )
     .iterate(fixedTagId("cluster"));
 }
@@ -137,8 +140,9 @@ export function clusterOffers(db: Db): Generator<Offer> {
 export function privateOffers(db: Db): Generator<Offer> {
   return db
     .prepare<Offer>(
-      `SELECT b.rid, b.uuid AS hash FROM private p JOIN blob b USING(rid)
-       WHERE b.size>=0 AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)`,
+      `SELECT b.rid, b.uuid AS hash FROM private p CROSS JOIN blob b USING(rid)
+       WHERE b.size>=0 AND NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)
+         AND b.rid NOT IN (${WAITING_SQL})`,
     )
     .iterate();
 }
@@ -148,7 +152,7 @@ export function* wantedHashes(db: Db, withPrivate: boolean): Generator<Hash> {
   const rows = db
     .prepare<{ hash: Hash; private: 0 | 1 }>(
       `SELECT b.uuid AS hash, EXISTS(SELECT 1 FROM private WHERE rid=b.rid) AS private
-       FROM phantom JOIN blob b USING(rid)
+       FROM phantom CROSS JOIN blob b USING(rid)
        WHERE NOT EXISTS(SELECT 1 FROM shun WHERE uuid=b.uuid)`,
     )
     .iterate();
@@ -177,7 +181,7 @@ export function earlierVersion(db: Db, rid: Rid): Rid | undefined {
 export function unclusteredCount(db: Db): number {
   return db
     .prepare(
-      `SELECT count(*) FROM unclustered JOIN blob USING(rid)
+      `SELECT count(*) FROM unclustered CROSS JOIN blob USING(rid)
        WHERE size>=0 AND NOT EXISTS(SELECT 1 FROM shun WHERE shun.uuid=blob.uuid)`,
     )
     .value<number>()!;

@@ -108,6 +108,8 @@ export class SyncClient {
   private idleRounds = 0;
   private ended = false;
   private serverError: string | undefined;
+  /** What the peer said when it refused what was pushed; the pull went on. */
+  private refusedPush: string | undefined;
 
   constructor(repo: Repo, goals: SyncGoals, options: ClientOptions) {
     this.repo = repo;
@@ -201,12 +203,19 @@ export class SyncClient {
 
   private decide(receivedCount: number, newOfferCount: number): void {
     const { peer, roundMaxCount = SYNC_ROUND_MAX_COUNT } = this.options;
-    if (this.serverError !== undefined) {
-      this.ended = true;
-      throw new ProtocolError("peer-error", `${peer} says: ${this.serverError}`, {
-        data: { text: this.serverError },
-      });
+    if (
+      this.serverError !== undefined &&
+      this.goals.pull &&
+      this.goals.push &&
+      isRefusedPush(this.serverError)
+    ) {
+      // What there is to pull does not depend on it. The refusal is told at the end.
+      this.refusedPush = this.serverError;
+      this.goals = { ...this.goals, push: false };
+      this.requested = [];
+      return;
     }
+    if (this.serverError !== undefined) this.failFor(this.serverError);
     const wanted = this.goals.pull ? this.wantedCount : 0;
     this.idleRounds = receivedCount > 0 || this.inFlight.length > 0 ? 0 : this.idleRounds + 1;
     this.gimmeLimit = Math.max(GIMME_MIN_COUNT, receivedCount * 2);
@@ -221,6 +230,7 @@ export class SyncClient {
       throw new ProtocolError("peer-never-ends", `${peer} has not come to an end in ${roundMaxCount} rounds`);
     }
     this.ended = true;
+    if (this.refusedPush !== undefined) this.failFor(this.refusedPush);
     if (this.goals.pull && this.offered.size > 0) {
       const [example] = this.offered.keys();
       throw new ProtocolError(
@@ -229,6 +239,11 @@ export class SyncClient {
         { hint: "everything else was stored; try again, or sync with another peer", data: { example } },
       );
     }
+  }
+
+  private failFor(text: string): never {
+    this.ended = true;
+    throw new ProtocolError("peer-error", `${this.options.peer} says: ${text}`, { data: { text } });
   }
 
   private writeIntent(out: MessageWriter): void {
@@ -299,4 +314,9 @@ export class SyncClient {
     const forget = this.repo.db.prepare("DELETE FROM unsent WHERE rid=?");
     for (const rid of this.inFlight) forget.run(rid);
   }
+}
+
+/** Stock's answer to content of a client that may not push. */
+function isRefusedPush(text: string): boolean {
+  return text.startsWith("not authorized to write");
 }

@@ -300,6 +300,39 @@ describe("wrong content", () => {
   });
 });
 
+describe("a login that may pull and not push", () => {
+  test("pulls although the push is refused, and says so at the end", async () => {
+    theirs.repo.users.add("rita", { capabilities: "o", password: "r" });
+    grow(theirs.repo, 0, 3);
+    grow(ours.repo, 10, 1);
+    const before = holdings(theirs.repo);
+    const error = await failure(sync(served(theirs.repo), SYNC, { login: { user: "rita", password: "r" } }));
+    expect([error.code, error.message]).toEqual(["peer-error", `${PEER} says: not authorized to write`]);
+    expect(holdings(theirs.repo)).toEqual(before);
+    expect(holdings(ours.repo)).toEqual(expect.arrayContaining(before));
+    expect(await problems()).toEqual([]);
+  });
+});
+
+describe("deltas that wait for ever", () => {
+  test("are offered to nobody, and are in no cluster", async () => {
+    const source = sha3("nowhere");
+    const delta = file(sha3("b"), "2\n1@0,1:b1;", source);
+    await failure(
+      sync(
+        scripted(() => [delta]),
+        PULL,
+      ),
+    );
+    const [waiting] = ours.repo.db.prepare("SELECT uuid FROM blob WHERE size>=0").values<[Hash]>().flat();
+    expect(waiting).toBe(sha3("b"));
+    for (let i = 0; i < 100; i++) store(ours.repo, `file ${i}\n`);
+    createClusters(ours.repo);
+    const { requests } = await sync(served(theirs.repo), SYNC, { login: ANN });
+    expect(requests.join("")).not.toContain(waiting!);
+  });
+});
+
 describe("what one side shuns and the other has as the source of deltas", () => {
   /** Two versions of a file at `from`; `to` shuns the first. */
   function prepare(from: Repo, to: Repo): void {

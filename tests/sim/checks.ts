@@ -100,6 +100,9 @@ export function shunned({ db }: Repo): Set<Hash> {
   return new Set(db.prepare("SELECT uuid FROM shun").values<[Hash]>().flat());
 }
 
+/** Whether an artifact can be read: what lies made up may wait for its source for ever. */
+const isWhole = ({ content }: Repo, hash: Hash): boolean => content.isAvailable(content.ridOf(hash)!);
+
 /** What honest peers must come to agree on: public artifacts, less what is shunned here; live files. */
 export interface Agreement {
   readonly artifacts: readonly Hash[];
@@ -110,7 +113,7 @@ export interface Agreement {
 export function agreementOf(repo: Repo): Agreement {
   const secret = new Set(privateHoldings(repo));
   return {
-    artifacts: holdings(repo).filter((hash) => !secret.has(hash)),
+    artifacts: holdings(repo).filter((hash) => !secret.has(hash) && isWhole(repo, hash)),
     shunned: shunned(repo),
     files: new Unversioned(repo).catalogHash(),
   };
