@@ -1,18 +1,26 @@
 /**
- * What a leaf does for the one repository it keeps, beside serving it: it syncs with its peers, now and then and when
- * it is told to, and answers the commands that ask about it.
+ * What a leaf does for the one repository it keeps, beside serving it: it syncs with its peers, when there is news, now
+ * and then, and when it is told to, and answers the commands that ask about it.
  *
- * Control routes: `GET /status` → `LeafStatus`; `POST /sync` → `SyncStatus[]`, once every peer was synced with.
+ * Control routes: `GET /status` → `LeafStatus`; `GET /peers` → `PresentStatus[]`; `POST /sync` → `SyncStatus[]`, once
+ * every peer was synced with.
  */
+import { hostname } from "node:os";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { type LeafControl, startControl } from "./leaf-control.ts";
+import { LeafMesh, type MeshOptions } from "./leaf-mesh.ts";
+import type { LeafNats } from "./leaf-nats.ts";
 import { LeafPoll } from "./leaf-poll.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
-import { type LeafStatus, peerStatus, syncStatus } from "./leaf-status.ts";
+import { type LeafStatus, natsStatus, peerStatus, presentStatus, syncStatus } from "./leaf-status.ts";
 import { LeafSync, type SyncManners, type SyncOutcome, type SyncPeer } from "./leaf-sync.ts";
 import type { Logger } from "./log.ts";
+import type { PeerId } from "./peer-id.ts";
 import type { Random } from "./random.ts";
+
+/** A leaf without NATS only looks after its other peers. */
+const NO_NATS = { links: [], prefix: "", projectCode: "", peerId: "" as PeerId };
 
 export interface KeepOptions extends SyncManners {
   /** Known from the start, and polled. */
@@ -22,6 +30,8 @@ export interface KeepOptions extends SyncManners {
   /** What polls and `syncNow` do. */
   readonly push: boolean;
   readonly pull: boolean;
+  /** Among the peers on NATS. */
+  readonly mesh?: MeshOptions;
 }
 
 export interface KeepDependencies {
@@ -33,6 +43,7 @@ export interface KeepDependencies {
 export interface Keeper {
   readonly sync: LeafSync;
   readonly poll: LeafPoll;
+  readonly mesh: LeafMesh;
   /** Syncs with every peer. */
   syncNow(why: string): Promise<SyncOutcome[]>;
   /** Breaks off syncs, at the end of the transaction in hand. */
@@ -41,12 +52,14 @@ export interface Keeper {
 
 /**
  * @param about what `status` tells of the leaf beside its peers
+ * @param nats where it is answered over NATS
  * @throws RepoError `leaf-running` when another leaf keeps the repository
  */
 export async function keepRepository(
   hosted: HostedRepository,
   options: KeepOptions,
   about: Pick<LeafStatus, "version" | "http">,
+  nats: LeafNats | undefined,
   deps: KeepDependencies,
 ): Promise<Keeper> {
   const { clock } = deps;
@@ -54,28 +67,42 @@ export async function keepRepository(
   const sync = new LeafSync((input) => hosted.beginSync(input), options, deps);
   const poll = new LeafPoll(sync, { intervalMs: options.pollMs, push, pull }, deps);
   const syncNow = (why: string) => sync.requestAll({ push, pull, why });
+  const mesh = new LeafMesh(
+    hosted,
+    nats ?? NO_NATS,
+    sync,
+    options.mesh ?? { name: hostname(), role: "peer" },
+    { ...options, version: about.version, http: undefined, pushTo: options.peers.map(({ name }) => name) },
+    deps,
+  );
   const startedAt = clock.now();
   const status = (): LeafStatus => ({
     pid: process.pid,
     repository: hosted.path,
     startedAt: new Date(startedAt).toISOString(),
     ...about,
+    nats: natsStatus(nats, mesh.counts),
+    present: mesh.presence.peers.map(presentStatus),
     peers: sync.peers.map(peerStatus),
   });
   const control = await startControlIfPossible(hosted.path, deps, {
     "GET /status": status,
+    "GET /peers": () => mesh.presence.peers.map(presentStatus),
     "POST /sync": async () => (await syncNow("command")).map(syncStatus),
   });
   for (const peer of options.peers) {
     sync.add(peer);
     poll.add(peer.name);
   }
+  mesh.start();
   return {
     sync,
     poll,
+    mesh,
     syncNow,
     async stop() {
       poll.stop();
+      await mesh.stop();
       await sync.stop();
       await control?.stop();
     },

@@ -4,8 +4,10 @@
  * (Types, not interfaces: only they count as JSON.)
  */
 import type { EdgeSyncError } from "./errors.ts";
+import type { LeafNats } from "./leaf-nats.ts";
 import type { PeerSyncState, SyncCounts, SyncOutcome } from "./leaf-sync.ts";
 import type { SyncRefusal } from "./leaf-sync-jobs.ts";
+import type { PresentPeer } from "./presence.ts";
 
 export type ErrorStatus = {
   readonly code: string;
@@ -47,7 +49,38 @@ export type LeafStatus = {
   readonly startedAt: string;
   /** Where it serves Fossil clients. */
   readonly http: string | null;
+  /** Null without NATS. */
+  readonly nats: NatsStatus | null;
+  /** Peers that tell of themselves. */
+  readonly present: readonly PresentStatus[];
+  /** Peers that this leaf syncs with. */
   readonly peers: readonly PeerStatus[];
+};
+
+export type NatsStatus = {
+  readonly peerId: string;
+  readonly servers: readonly { readonly name: string; readonly isConnected: boolean }[];
+  /** Announcements sent and heard, and pulls made because of them. */
+  readonly announced: number;
+  readonly heard: number;
+  readonly pulls: number;
+};
+
+/** A peer as it told of itself. */
+export type PresentStatus = {
+  readonly peerId: string;
+  readonly name: string;
+  readonly version: string;
+  readonly role: string;
+  readonly transports: readonly string[];
+  readonly http: string | null;
+  readonly iroh: string | null;
+  readonly artifacts: number;
+  readonly tips: readonly string[];
+  readonly lagMs: number;
+  /** The NATS server over which it was heard. */
+  readonly via: string;
+  readonly heardAt: string;
 };
 
 export function syncStatus(outcome: SyncOutcome): SyncStatus {
@@ -79,4 +112,31 @@ export function peerStatus(state: Readonly<PeerSyncState>): PeerStatus {
 
 function errorStatus({ code, message, hint }: EdgeSyncError): ErrorStatus {
   return { code, message, hint: hint ?? null };
+}
+
+export function natsStatus(
+  nats: LeafNats | undefined,
+  counts: Pick<NatsStatus, "announced" | "heard" | "pulls">,
+): NatsStatus | null {
+  if (nats === undefined) return null;
+  const servers = nats.links.map(({ name, isConnected }) => ({ name, isConnected }));
+  return { peerId: nats.peerId, servers, ...counts };
+}
+
+export function presentStatus({ facts, link, heardAt }: PresentPeer): PresentStatus {
+  const { peerId, name, version, role, transports, http = null, iroh = null, tips, lagMs } = facts;
+  return {
+    peerId,
+    name,
+    version,
+    role,
+    transports,
+    http,
+    iroh,
+    artifacts: facts.artifactCount,
+    tips,
+    lagMs,
+    via: link.name,
+    heardAt: new Date(heardAt).toISOString(),
+  };
 }

@@ -100,6 +100,16 @@ export class LeafWatch {
     }
   }
 
+  /** Reads the repository as it is now; `otherwise` when that is not possible for the moment. */
+  read<T>(body: (repo: Repo) => T, otherwise: T): T {
+    try {
+      return this.repo === undefined ? otherwise : body(this.repo);
+    } catch (error) {
+      if (error instanceof RepoError) return otherwise;
+      throw error;
+    }
+  }
+
   stop(): void {
     this.stopped = true;
     this.unwatch?.();

@@ -103,7 +103,7 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     }
     if (options.keep !== undefined) {
       const about = { version: options.version, http: http?.url ?? null };
-      keeper = await keepRepository(repositories.at("/"), options.keep, about, deps);
+      keeper = await keepRepository(repositories.at("/"), options.keep, about, nats, deps);
     }
   } catch (error) {
     await Promise.all([http?.stop(), nats?.stop()]);
@@ -125,7 +125,8 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     keeper,
     stop() {
       stopping ??= (async () => {
-        await Promise.all([keeper?.stop(), http?.stop(), nats?.stop()]);
+        await Promise.all([keeper?.stop(), http?.stop()]);
+        await nats?.stop();
         await broker?.stop();
         await repositories.close();
         log.debug("stopped");

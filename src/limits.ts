@@ -282,3 +282,12 @@ export const PRESENCE_ANSWER_MS = 100;
 
 /** Peers that join at about the same time and are answered; others learn of us by the next beat. */
 export const PRESENCE_ANSWER_MAX_COUNT = 256;
+
+/** Artifacts in no cluster over which a digest is made. */
+export const PRESENCE_UNCLUSTERED_MAX_COUNT = 5_000;
+
+/** How soon a peer that seems to have more, or other things, is synced with. */
+export const MESH_SOON_MS = 1_000;
+
+/** Announcing peers that are kept in mind without having told of themselves. */
+export const MESH_HEARD_MAX_COUNT = 256;

@@ -121,6 +121,7 @@ export class Presence {
     targets: readonly { readonly link: NatsLink; readonly to: string }[],
     reply?: string,
   ): Promise<void> {
+    if (targets.length === 0) return;
     try {
       const facts = await this.options.facts();
       const payload = formatPresence({ ...facts, everyMs: this.beatMs, kind });

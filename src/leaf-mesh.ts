@@ -1,0 +1,310 @@
+/**
+ * A repository among its peers on NATS, which it answers (`leaf-nats`): tells them of news and hears of theirs, and
+ * knows who is there.
+ *
+ *     <prefix>.<project-code>.commit      news (`leaf-announce`)
+ *     <prefix>.<project-code>.presence    who is there (`presence`)
+ *
+ * How news travels: a commit is noticed (`leaf-watch`) and told (`leaf-news`, `leaf-announce`); a peer that hears of it
+ * fetches it from there (`leaf-fetch`, `leaf-sync`) and tells it on its other links. Peers that only take what
+ * is brought to them, bridges and the servers that are polled, are pushed to.
+ *
+ * How lost news is found: a peer that joins, or whose beat shows tips or a digest that are not ours, is synced with
+ * soon, one at a time; besides, one peer in turn by chance every poll interval. So what it costs does not grow with
+ * the number of peers.
+ *
+ * A peer found here is known to `leaf-sync` by its id.
+ */
+import type { Announcement } from "./announcement.ts";
+import type { Clock, Timer } from "./clock.ts";
+import type { Hash } from "./hash.ts";
+import { LeafAnnounce } from "./leaf-announce.ts";
+import { LeafFetch } from "./leaf-fetch.ts";
+import type { LeafNats } from "./leaf-nats.ts";
+import { LeafNews } from "./leaf-news.ts";
+import type { HostedRepository } from "./leaf-repositories.ts";
+import type { LeafSync } from "./leaf-sync.ts";
+import { LeafWatch, type WatchFolder } from "./leaf-watch.ts";
+import { wayTo } from "./leaf-way.ts";
+import { MESH_HEARD_MAX_COUNT, MESH_SOON_MS } from "./limits.ts";
+import type { Logger } from "./log.ts";
+import type { NatsLink } from "./nats-link.ts";
+import { Presence, type PresentPeer } from "./presence.ts";
+import type { PeerFacts, PeerRole } from "./presence-message.ts";
+import { type Random, randomBelow } from "./random.ts";
+import type { Repo } from "./repo.ts";
+import type { News } from "./repo-news.ts";
+import type { RepoPresence } from "./repo-presence.ts";
+import { syncSubject } from "./transport-nats.ts";
+
+export interface MeshOptions {
+  /** Shown to people. */
+  readonly name: string;
+  readonly role: PeerRole;
+  readonly beatMs?: number;
+}
+
+/** What the leaf is besides. */
+export interface MeshSurroundings {
+  readonly version: string;
+  /** Where it serves Fossil clients, if others can reach it. */
+  readonly http: string | undefined;
+  readonly push: boolean;
+  readonly pull: boolean;
+  readonly pollMs: number;
+  /** Peers that news is pushed to, by their names in `sync`. */
+  readonly pushTo: readonly string[];
+}
+
+export interface MeshDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly watchFolder?: WatchFolder;
+}
+
+const JITTER = 0.5;
+
+export class LeafMesh {
+  readonly presence: Presence;
+  private readonly watch: LeafWatch;
+  private readonly news: LeafNews;
+  private readonly announce: LeafAnnounce;
+  readonly fetch: LeafFetch;
+  /** Where a peer was last heard that tells nothing of itself. */
+  private readonly heard = new Map<string, { readonly link: NatsLink; readonly http: string | undefined }>();
+  /** Peers that seem to have something else. True: they have just come, or have check-ins that are not here. */
+  private readonly suspects = new Map<string, boolean>();
+  private own: RepoPresence | undefined;
+  private tick: Timer | undefined;
+  private tickAt = 0;
+  private stopped = false;
+
+  /** Says nothing before `start`. */
+  constructor(
+    private readonly hosted: HostedRepository,
+    private readonly nats: Pick<LeafNats, "links" | "prefix" | "projectCode" | "peerId">,
+    private readonly sync: LeafSync,
+    private readonly options: MeshOptions,
+    private readonly about: MeshSurroundings,
+    private readonly deps: MeshDependencies,
+  ) {
+    const { clock, log } = deps;
+    const { peerId } = nats;
+    this.fetch = new LeafFetch(
+      { missing: (hashes) => this.missing(hashes), pull: (peer, hints) => this.pull(peer, hints) },
+      deps,
+    );
+    this.announce = new LeafAnnounce(
+      {
+        subject: this.subject("commit"),
+        peerId,
+        http: about.http,
+        iroh: undefined,
+        linkOf: (source) => this.linkOf(source),
+        onAnnouncement: (link, announcement) => this.hear(link, announcement),
+      },
+      log,
+    );
+    this.news = new LeafNews(
+      { tell: (news) => this.tell(news), note: (rid) => hosted.noteAnnounced(rid) },
+      { clock, log },
+    );
+    this.watch = new LeafWatch(
+      { path: hosted.path, onCommit: (repo, isReplaced) => this.news.onCommit(repo, isReplaced) },
+      deps,
+    );
+    this.presence = new Presence(
+      {
+        subject: this.subject("presence"),
+        peerId,
+        facts: () => this.facts(),
+        onPeer: (peer, isNew) => this.meet(peer, isNew),
+        onGone: ({ facts }) => this.lose(facts.peerId),
+        ...(options.beatMs !== undefined && { beatMs: options.beatMs }),
+      },
+      deps,
+    );
+  }
+
+  /** @throws RepoError when the repository cannot be read */
+  start(): void {
+    this.watch.start();
+    this.hosted.onStored = () => this.watch.look();
+    for (const link of this.nats.links) {
+      this.announce.addLink(link);
+      this.presence.addLink(link);
+    }
+    this.tickWithin(this.about.pollMs);
+  }
+
+  /** Something was committed by this process. */
+  look(): void {
+    this.watch.look();
+  }
+
+  /** How many announcements were sent and heard, and pulls made for them. */
+  get counts() {
+    const { sentCount, receivedCount } = this.announce;
+    return { announced: sentCount, heard: receivedCount, pulls: this.fetch.pullCount };
+  }
+
+  /** Says goodbye and lets the file go. The links stay open. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.tick?.cancel();
+    this.hosted.onStored = () => {};
+    this.announce.stop();
+    await this.presence.stop();
+    await this.news.stop();
+    this.watch.stop();
+  }
+
+  private subject(last: string): string {
+    return `${this.nats.prefix}.${this.nats.projectCode}.${last}`;
+  }
+
+  private tell(news: News): void {
+    this.announce.tell(news);
+    if (!this.about.push) return;
+    const bridge = this.bridge();
+    for (const peer of [...this.about.pushTo, ...(bridge === undefined ? [] : [bridge])]) {
+      if (this.sync.peer(peer) === undefined || this.isOnlyFrom(news, peer)) continue;
+      void this.sync.request(peer, { push: true, pull: false, why: "commit" });
+    }
+  }
+
+  /** The same one as long as it is there: bridges of one project have one server behind them. */
+  private bridge(): string | undefined {
+    return this.presence.peers
+      .filter(({ facts }) => facts.role === "bridge")
+      .map(({ facts }) => facts.peerId)
+      .sort()[0];
+  }
+
+  private isOnlyFrom({ items, count }: News, peer: string): boolean {
+    return count === items.length && items.every(({ source }) => source.endsWith(`.${peer}`));
+  }
+
+  private linkOf(source: string): NatsLink | undefined {
+    const subject = syncSubject(this.nats.prefix, this.nats.projectCode);
+    return this.nats.links.find((link) => source.startsWith(`${link.name}/${subject}`));
+  }
+
+  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, http }: Announcement): void {
+    if (!this.about.pull || this.stopped) return;
+    this.heard.delete(peerId);
+    const [oldest] = this.heard.keys();
+    if (oldest !== undefined && this.heard.size >= MESH_HEARD_MAX_COUNT) {
+      this.heard.delete(oldest);
+      if (this.presence.peer(oldest) === undefined) this.sync.remove(oldest);
+    }
+    this.heard.set(peerId, { link, http });
+    this.fetch.claim(peerId, [uuid, ...tips, ...artifacts]);
+  }
+
+  private missing(hashes: readonly Hash[]): readonly Hash[] {
+    const isMissing = (repo: Repo) => {
+      const here = repo.db.prepare(
+        "SELECT 1 FROM blob WHERE uuid=?1 AND size>=0 UNION ALL SELECT 1 FROM shun WHERE uuid=?1",
+      );
+      return [...new Set(hashes)].filter((hash) => here.value(hash) === undefined);
+    };
+    return this.watch.read(isMissing, hashes);
+  }
+
+  private async pull(peer: string, hints: readonly Hash[]) {
+    this.know(peer);
+    const outcome = await this.sync.request(peer, { pull: true, push: false, why: "news", hints });
+    // The watcher would see it, a moment later.
+    if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
+    return outcome;
+  }
+
+  /** Makes a peer known to `sync`. */
+  private know(peerId: string): void {
+    if (this.sync.peer(peerId) !== undefined) return;
+    const subject = syncSubject(this.nats.prefix, this.nats.projectCode);
+    this.sync.add({
+      name: peerId,
+      transport: "nats",
+      connect: () => {
+        const present = this.presence.peer(peerId);
+        const heard = this.heard.get(peerId);
+        const link = present?.link ?? heard?.link ?? this.nats.links[0]!;
+        const http = present?.facts.http ?? heard?.http;
+        return { transport: wayTo({ link, subject, peerId, ownPeerId: this.nats.peerId, http }, this.deps) };
+      },
+    });
+  }
+
+  private meet({ facts }: PresentPeer, isNew: boolean): void {
+    const { peerId, tips, role } = facts;
+    this.know(peerId);
+    const isUrgent = isNew || this.missing(tips).length > 0;
+    if (!(this.differs(facts) || (isNew && role === "bridge"))) return;
+    this.suspects.set(peerId, isUrgent || this.suspects.get(peerId) === true);
+    if (isUrgent) this.tickWithin(MESH_SOON_MS);
+  }
+
+  /** Whether a peer has not the same as this one, as far as can be told without asking. */
+  private differs({ unclustered, artifactCount }: PeerFacts): boolean {
+    return unclustered !== this.own?.unclustered || artifactCount !== this.own?.artifactCount;
+  }
+
+  private lose(peerId: string): void {
+    this.suspects.delete(peerId);
+    if (!this.heard.has(peerId)) this.sync.remove(peerId);
+  }
+
+  private async facts() {
+    const own = await this.hosted.presence();
+    this.own = own;
+    const { name, role } = this.options;
+    const { links, peerId } = this.nats;
+    const { version, http } = this.about;
+    const transports = [...(links.length > 0 ? ["nats"] : []), ...(http === undefined ? [] : ["http"])];
+    const lagMs = this.fetch.lagMs;
+    return { ...own, peerId, name, version, role, transports, http, iroh: undefined, lagMs };
+  }
+
+  /** Syncs with a peer within this time, give or take. */
+  private tickWithin(ms: number): void {
+    const { clock, random } = this.deps;
+    const delayMs = ms * (1 - JITTER / 2 + JITTER * random.float());
+    const at = clock.monotonic() + delayMs;
+    if (this.stopped || (this.tick !== undefined && this.tickAt <= at)) return;
+    this.tick?.cancel();
+    this.tickAt = at;
+    this.tick = clock.after(delayMs, () => void this.syncWithOne());
+  }
+
+  private async syncWithOne(): Promise<void> {
+    const peerId = await this.nextPeer();
+    if (peerId !== undefined) await this.syncWith(peerId);
+    this.tick = undefined;
+    const isUrgent = [...this.suspects.values()].includes(true);
+    this.tickWithin(isUrgent ? MESH_SOON_MS : this.about.pollMs);
+  }
+
+  private async syncWith(peerId: string): Promise<void> {
+    const { pull } = this.about;
+    const push = this.about.push && this.presence.peer(peerId)?.facts.role === "bridge";
+    // Other leaves fetch what they lack; what is behind a bridge cannot.
+    if (!pull && !push) return;
+    const outcome = await this.sync.request(peerId, { pull, push, why: "poll" });
+    if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
+  }
+
+  /** A suspect that still is one, the urgent ones first; else any. */
+  private async nextPeer(): Promise<string | undefined> {
+    if (this.suspects.size > 0) this.own = await this.hosted.presence().catch(() => this.own);
+    for (const [peerId] of [...this.suspects].sort(([, a], [, b]) => Number(b) - Number(a))) {
+      this.suspects.delete(peerId);
+      const peer = this.presence.peer(peerId);
+      if (peer !== undefined && (this.differs(peer.facts) || peer.facts.role === "bridge")) return peerId;
+    }
+    const { peers } = this.presence;
+    return peers.length === 0 ? undefined : peers[randomBelow(this.deps.random, peers.length)]!.facts.peerId;
+  }
+}
