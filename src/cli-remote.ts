@@ -56,7 +56,7 @@ export interface Connection {
  *
  * @param remembered the password remembered with it
  * @param ownPeerId how NATS peers know the repository that is synced
- * @throws UsageError `password-file`, `bad-ca`, `nats-credentials`; TimeoutError `nats-unreachable`
+ * @throws UsageError `password-file`, `bad-ca`, `nats-credentials`; ProtocolError `nats-unreachable`
  */
 export async function connect(
   remote: Remote,
@@ -73,7 +73,7 @@ export async function connect(
   return (await dialer(remote, values, context, remembered))();
 }
 
-/** @throws TimeoutError `nats-unreachable`; UsageError `nats-url`, `nats-credentials` */
+/** @throws ProtocolError `nats-unreachable`; UsageError `nats-url`, `nats-credentials` */
 async function connectOverNats(
   remote: NatsRemote,
   values: RemoteValues,

@@ -9,7 +9,7 @@
  * subscribed when there is a connection. The client is loaded when the first link is made: it costs start-up time.
  */
 import type { NatsConnection, Status, Subscription } from "nats";
-import type { Clock, Timer } from "./clock.ts";
+import type { Clock } from "./clock.ts";
 import { LimitError, ProtocolError, TimeoutError, UsageError } from "./errors.ts";
 import { NATS_EXTERNAL_PING_MS, NATS_PAYLOAD_MAX_BYTES, NATS_RECONNECT_MAX_MS } from "./limits.ts";
 import type { Logger } from "./log.ts";
@@ -140,31 +140,27 @@ export class ExternalLink implements NatsLink {
   }
 
   /**
-   * Resolves once connected.
+   * Resolves once connected, for those who cannot wait for ever.
    *
-   * @throws TimeoutError `nats-unreachable`, with what the last attempt said
+   * @throws ProtocolError `nats-unreachable` when every server has failed once; TimeoutError of the same code
    */
   connected(timeoutMs: number): Promise<void> {
     if (this.isConnected) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      let last: Error | undefined;
-      let timer: Timer | undefined;
       const finish = (settle: () => void) => {
-        timer?.cancel();
+        timer.cancel();
         stop();
         settle();
       };
+      const why = `cannot connect to ${this.name}`;
       const stop = this.onEvent((event) => {
-        if (event.kind === "failed") last = event.error;
-        if (event.kind === "connected" || event.kind === "reconnected") finish(resolve);
+        if (event.kind === "connected") finish(resolve);
+        if (event.kind !== "failed") return;
+        const { error: cause } = event;
+        finish(() => reject(new ProtocolError("nats-unreachable", `${why}: ${cause.message}`, { cause })));
       });
-      timer = this.deps.clock.after(timeoutMs, () =>
-        finish(() => {
-          const why = last === undefined ? "" : `: ${last.message}`;
-          reject(
-            new TimeoutError("nats-unreachable", `cannot connect to ${this.name}${why}`, { cause: last }),
-          );
-        }),
+      const timer = this.deps.clock.after(timeoutMs, () =>
+        finish(() => reject(new TimeoutError("nats-unreachable", `${why} within ${timeoutMs / 1000} s`))),
       );
     });
   }
