@@ -11,6 +11,7 @@ export interface NatsServer {
   readonly port: number;
   readonly leafPort: number | undefined;
   readonly monitorPort: number | undefined;
+  readonly pid: number;
   readonly log: () => string;
   stop(): Promise<void>;
 }
@@ -25,14 +26,14 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 }
 
 /**
- * Starts nats-server on free ports of the loopback. `config` is the text of its configuration file, without listeners of
+ * Starts nats-server on free ports of the loopback, or on `port`. `config` is the text of its configuration file, without listeners of
  * clients. A leafnode listener asked for with port -1 gets a free port, too.
  *
  * @throws Error when there is no nats-server: a suite without its oracle must not pass
  */
-export async function startNatsServer(config = ""): Promise<NatsServer> {
+export async function startNatsServer(config = "", port = -1): Promise<NatsServer> {
   const folder = new TempDir("nats");
-  const file = folder.write("nats.conf", `listen: "127.0.0.1:-1"\n${config}\n`);
+  const file = folder.write("nats.conf", `listen: "127.0.0.1:${port}"\n${config}\n`);
   const log = folder.join("nats.log");
   const process = Bun.spawn(["nats-server", "-c", file, "--ports_file_dir", folder.path, "-l", log, "-D"], {
     stdout: "ignore",
@@ -55,6 +56,7 @@ export async function startNatsServer(config = ""): Promise<NatsServer> {
     port: portOf("nats")!,
     leafPort: leaf === undefined ? undefined : Number(leaf),
     monitorPort: portOf("monitoring"),
+    pid: process.pid,
     log: logText,
     async stop() {
       process.kill("SIGKILL");

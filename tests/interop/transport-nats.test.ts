@@ -1,0 +1,132 @@
+/** Sync over a real nats-server: the contract of transports, restarts, changes of its limits, slow consumers. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { utf8 } from "../../src/bytes.ts";
+import { systemClock } from "../../src/clock.ts";
+import { silentLogger } from "../../src/log.ts";
+import type { LinkEvent } from "../../src/nats-link.ts";
+import { ExternalLink, type ExternalNatsOptions } from "../../src/nats-link-external.ts";
+import { seededRandom } from "../../src/random.ts";
+import { serveNats, transportOver } from "../nats-harness.ts";
+import { failure, noise, transportContract } from "../transport-contract.ts";
+import { type NatsServer, startNatsServer, until } from "./nats-server.ts";
+
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+let seed = 1n;
+
+async function linkTo(
+  ports: readonly number[],
+  options: Partial<ExternalNatsOptions> = {},
+): Promise<ExternalLink> {
+  const servers = ports.map((port) => `nats://127.0.0.1:${port}`);
+  const deps = { clock: systemClock, random: seededRandom(seed++), log: silentLogger };
+  const link = new ExternalLink({ servers, connectionName: "test", ...options }, deps);
+  closers.push(() => link.close());
+  return link;
+}
+
+async function connected(ports: readonly number[], options: Partial<ExternalNatsOptions> = {}) {
+  const link = await linkTo(ports, options);
+  await link.connected(10_000);
+  return link;
+}
+
+async function started(config = "", port?: number): Promise<NatsServer> {
+  const server = await startNatsServer(config, port);
+  closers.push(() => server.stop());
+  return server;
+}
+
+function events(link: ExternalLink): LinkEvent["kind"][] {
+  const seen: LinkEvent["kind"][] = [];
+  link.onEvent(({ kind }) => seen.push(kind));
+  return seen;
+}
+
+for (const maxPayload of [1_048_576, 8_192]) {
+  transportContract(`nats, nats-server, max_payload ${maxPayload}`, async (serve) => {
+    const nats = await startNatsServer(`max_payload: ${maxPayload}`);
+    const [there, here] = [await connected([nats.port]), await connected([nats.port])];
+    const server = serveNats(there, serve);
+    await there.flush();
+    return {
+      transport: transportOver(here),
+      async close() {
+        await server.stop();
+        await Promise.all([there.close(), here.close()]);
+        await nats.stop();
+      },
+    };
+  });
+}
+
+describe("a link to nats-server", () => {
+  test("says why it cannot be let in, and is let in with what it takes", async () => {
+    const nats = await started('authorization { user: ann, password: "s:cret" }');
+    const stranger = await linkTo([nats.port]);
+    const error = await failure(stranger.connected(10_000));
+    expect([error.code, error.message]).toEqual([
+      "nats-unreachable",
+      `cannot connect to nats://127.0.0.1:${nats.port}: Authorization Violation`,
+    ]);
+    expect((await connected([nats.port], { user: "ann", password: "s:cret" })).isConnected).toBe(true);
+    const servers = [`nats://ann:s%3Acret@127.0.0.1:${nats.port}`];
+    expect((await connected([], { servers })).isConnected).toBe(true);
+  });
+
+  test("takes the next server when one is away", async () => {
+    const [one, other] = [await started(), await started()];
+    await one.stop();
+    const link = await linkTo([one.port, other.port]);
+    await link.connected(10_000);
+    expect(link.maxPayload).toBe(1_048_576);
+  });
+
+  test("comes back when the server does, with its subscriptions, and notices a new limit", async () => {
+    const first = await started("max_payload: 100000");
+    const [here, there] = [await connected([first.port]), await connected([first.port])];
+    serveNats(there, (message) => message.slice());
+    const seen = events(here);
+    const transport = transportOver(here);
+    expect((await transport.exchange(utf8("one"))).message).toEqual(utf8("one"));
+    await first.stop();
+    await until(() => !here.isConnected && !there.isConnected, "the links to break");
+    expect((await failure(transport.exchange(utf8("lost")))).code).toBe("peer-unreachable");
+    await started("max_payload: 5000", first.port);
+    await until(() => here.isConnected && there.isConnected, "the links to come back");
+    await there.flush();
+    expect(here.maxPayload).toBe(5_000);
+    const large = noise(300_000);
+    expect(Buffer.compare((await transport.exchange(large)).message, large)).toBe(0);
+    expect(seen.filter((kind) => kind !== "failed")).toEqual([
+      "disconnected",
+      "maxPayloadChanged",
+      "reconnected",
+    ]);
+  });
+
+  test("an exchange in chunks goes on after the server was away", async () => {
+    const first = await started("max_payload: 20000");
+    const [here, there] = [await connected([first.port]), await connected([first.port])];
+    serveNats(there, (message) => message.slice());
+    const large = noise(6_000_000);
+    const restarted = Promise.withResolvers<void>();
+    let isStopped = false;
+    const exchange = transportOver(here, { idleTimeoutMs: 20_000 }).exchange(large, {
+      onProgress: (bytes) => {
+        if (bytes < 1_000_000 || isStopped) return;
+        isStopped = true;
+        void first.stop().then(async () => {
+          await started("max_payload: 10000", first.port);
+          restarted.resolve();
+        });
+      },
+    });
+    await restarted.promise;
+    expect(Buffer.compare((await exchange).message, large)).toBe(0);
+  });
+});
