@@ -9,6 +9,7 @@ import type { Artifact } from "../../src/artifact-types.ts";
 import { utf8 } from "../../src/bytes.ts";
 import { NameError, RepoError } from "../../src/errors.ts";
 import { type Hash, hashContent, sha1Hex } from "../../src/hash.ts";
+import { toJulian } from "../../src/julian.ts";
 import type { Repo } from "../../src/repo.ts";
 import { commit } from "../../src/repo-checkin.ts";
 import type { CheckInRequest } from "../../src/repo-checkin-place.ts";
@@ -202,8 +203,17 @@ class Hands {
     return this.add({ type: "ticket", date: this.date, user: "ann", ticketId, fields });
   }
 
-  private technote(): Done {
-    const technoteId = sha1Hex(`note ${this.dice.below(3)}`);
+  /**
+   * A new note, or a version that is later than all there are: which of two first versions, or of one that is
+   * older than its parent, is on the timeline depends on the order of arrival, in stock too.
+   */
+  private technote(): Done | undefined {
+    const known = this.one("SELECT substr(tagname,7) FROM tag WHERE tagname GLOB 'event-*' ORDER BY 1");
+    const technoteId = known !== undefined && this.dice.chance(0.6) ? String(known) : sha1Hex(this.word());
+    const latest = this.repo.db
+      .prepare("SELECT max(mtime) FROM tagxref JOIN tag USING(tagid) WHERE tagname=?")
+      .value<number | null>(`event-${technoteId}`);
+    if (typeof latest === "number" && latest >= toJulian(this.date)) return undefined;
     return this.add({
       type: "technote",
       comment: `note ${this.word()}`,
