@@ -10,9 +10,10 @@
  * inode and SQLite's `data_version`: what was made private, shunned or forbidden since is not sent. A connection of
  * the thread that serves I/O is asked for that; it waits for no lock.
  *
- * Bounds. `CLONE_PAGES_MAX_BYTES` in all, `CLONE_PAGE_MAX_AGE_MS` each. Nothing is made ahead for the first page, as
- * stock's second request asks for the configuration too; nor while exchanges wait; nor soon after a commit, as
- * the next one would make it useless.
+ * Bounds. Pages are made one after the other, and no other is begun while those that are here, kept or about to be sent,
+ * have more than `CLONE_PAGES_MAX_BYTES`; none is kept for longer than `CLONE_PAGE_MAX_AGE_MS`. Nothing is made
+ * ahead of the second page, as stock's second request asks for the configuration too; nor while exchanges wait; nor
+ * soon after a commit, as the next one would make it useless.
  *
  * Memory. Pages are large and live outside of the collector's heap, so they are not left to it: who is handed a page
  * says when its bytes have been copied (`release`), and its buffer holds the next page or is freed.
@@ -28,7 +29,7 @@ import { CONTENT_TYPES, decodeMessage } from "./xfer-message.ts";
 
 export type Served = Extract<ServeOutcome, { kind: "served" }>;
 
-export interface HandedPage extends Served {
+export interface HandedReply extends Served {
   /** To be called once, when the body has been copied or sent; the body is gone then. */
   release(): void;
 }
@@ -66,7 +67,12 @@ interface Watched {
 }
 
 export class ClonePages {
+  /** Those that may be handed out. */
   private readonly pages = new Map<string, Page>();
+  /** Those that are in memory. */
+  private readonly held = new Set<Page>();
+  private making: Promise<unknown> = Promise.resolve();
+  private onFreed: (() => void) | undefined;
   private readonly watched = new Map<string, Watched>();
   private spare: ArrayBuffer | undefined;
   private sweeper: Timer | undefined;
@@ -79,12 +85,12 @@ export class ClonePages {
   /** Bytes that pages and the spare buffer take. */
   get heldBytes(): number {
     let sum = this.spare?.byteLength ?? 0;
-    for (const { served } of this.pages.values()) sum += served?.body.buffer.byteLength ?? 0;
+    for (const { served } of this.held) sum += served?.body.buffer.byteLength ?? 0;
     return sum;
   }
 
   /** The page that a request asks for; undefined when it has to be served like any other request. */
-  async serve(input: Omit<ServeInput, "access">): Promise<HandedPage | undefined> {
+  async serve(input: Omit<ServeInput, "access">): Promise<HandedReply | undefined> {
     const request = pageRequestOf(input);
     const watched = request && this.look(input.path);
     if (request === undefined || watched === undefined) return undefined;
@@ -130,7 +136,7 @@ export class ClonePages {
       key,
       stamp,
       since: this.clock.monotonic(),
-      made: this.make(path, request),
+      made: this.makeInTurn(path, request),
       served: undefined,
       userCount: 0,
       isServed: false,
@@ -138,12 +144,27 @@ export class ClonePages {
     this.pages.set(key, page);
     void page.made.then((served) => {
       page.served = served;
+      if (served !== undefined) this.held.add(page);
       // It may be of a newer state than its stamp says.
       if (served === undefined || this.look(path)?.stamp !== stamp) this.drop(page);
       this.makeSpace(page);
       this.sweepLater();
     });
     return page;
+  }
+
+  private makeInTurn(path: string, request: PageRequest): Promise<Served | undefined> {
+    const made = this.making.then(async () => {
+      this.makeSpace(undefined);
+      while (this.heldBytes > CLONE_PAGES_MAX_BYTES) {
+        await new Promise<void>((resolve) => {
+          this.onFreed = resolve;
+        });
+      }
+      return this.make(path, request);
+    });
+    this.making = made;
+    return made;
   }
 
   private async make(path: string, { version, sequence }: PageRequest): Promise<Served | undefined> {
@@ -179,6 +200,7 @@ export class ClonePages {
     if (page.userCount > 0 || page.served === undefined || this.pages.get(page.key) === page) return;
     const { buffer } = page.served.body;
     page.served = undefined;
+    this.held.delete(page);
     if (buffer.byteLength > (this.spare?.byteLength ?? 0) && buffer.byteLength <= CLONE_PAGES_MAX_BYTES) {
       this.spare?.transfer(0);
       this.spare = buffer;
@@ -186,6 +208,7 @@ export class ClonePages {
     } else {
       buffer.transfer(0);
     }
+    this.onFreed?.();
   }
 
   /** Drops pages, those that have served first, until the rest is within the bound; `last` after all others. */

@@ -116,10 +116,7 @@ async function answer(
       seconds: seconds(),
     });
     log.debug("served", { address, operation: facts.operation, bytesReceived, bytesSent: reply.body.length });
-    if (!("release" in reply)) return { contentType: reply.contentType, body: reply.body };
-    const copy = reply.body.slice();
-    reply.release();
-    return { contentType: reply.contentType, body: copy };
+    return { contentType: reply.contentType, body: reply.body };
   } catch (error) {
     const errorCode = error instanceof EdgeSyncError ? error.code : "internal";
     log.warn("exchange refused", { address, code: errorCode, reason: (error as Error).message });

@@ -8,10 +8,11 @@
  */
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { NameError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
-import { ClonePages, type HandedPage, type Served } from "./leaf-clone-pages.ts";
+import { ClonePages, type HandedReply, type Served } from "./leaf-clone-pages.ts";
 import { createLeafJobs, type LeafIdentity, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
 import { WriterEngine } from "./leaf-sync-engine.ts";
 import type { SessionInput } from "./leaf-sync-jobs.ts";
@@ -62,11 +63,8 @@ export class HostedRepository {
   ) {}
 
   /** Answers one exchange. @throws RepoError when the repository cannot be opened, read or locked */
-  async serve(exchange: Exchange): Promise<HandedPage | Served> {
+  async serve(exchange: Exchange): Promise<Served> {
     const input = { ...exchange, path: this.path, arrivedAt: this.clock.now() };
-    // Pages that were made ahead may be larger than the wire carries.
-    const page = input.replyMaxBytes === undefined ? await this.clonePages.serve(input) : undefined;
-    if (page !== undefined) return page;
     let body = exchange.body;
     if (body.length <= READER_FIRST_MAX_BYTES) {
       const outcome = await this.readers.run("serve", { ...input, access: "read" }, [body.buffer]);
@@ -79,6 +77,17 @@ export class HostedRepository {
       return outcome;
     }
     throw new Error("a writer cannot need another writer");
+  }
+
+  /**
+   * The same for a caller who will say when the reply's body has been copied or sent: a page of a clone is then one
+   * that others get too, or that was made ahead. Not for wires that bound their messages.
+   */
+  async hand(exchange: Exchange): Promise<HandedReply> {
+    const page = await this.clonePages.serve({ ...exchange, path: this.path, arrivedAt: this.clock.now() });
+    if (page !== undefined) return page;
+    const served = await this.serve(exchange);
+    return { ...served, release: () => free(served.body) };
   }
 
   describe(): Promise<ProjectSummary> {

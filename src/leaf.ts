@@ -5,7 +5,6 @@
  * Stopping: break off syncs with peers, refuse new exchanges, answer those under way, checkpoint and close the repositories, end the
  * threads. A second `stop` waits for the first.
  */
-import { free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "./leaf-broker.ts";
@@ -147,8 +146,7 @@ async function answer(
   const { address, contentType } = exchange;
   const bytesReceived = exchange.body.length;
   try {
-    const served = await repositories.at(exchange.path).serve(exchange);
-    const { body, facts } = served;
+    const { body, facts, ...reply } = await repositories.at(exchange.path).hand(exchange);
     const seconds = (clock.monotonic() - started) / 1000;
     telemetry.record({ ...facts, transport: "http", bytesReceived, bytesSent: body.length, seconds });
     log.debug("served", {
@@ -158,8 +156,7 @@ async function answer(
       bytesSent: body.length,
       seconds,
     });
-    const release = "release" in served ? served.release : () => free(body);
-    return { status: 200, contentType: served.contentType, body, release };
+    return { status: 200, contentType: reply.contentType, body, release: reply.release };
   } catch (error) {
     const code = error instanceof EdgeSyncError ? error.code : "internal";
     const message = error instanceof Error ? error.message : String(error);

@@ -47,6 +47,12 @@ export const DOWNLOAD_BUDGET_MS = 30_000;
 /** Pages of clones kept in memory, served or made ahead, and the buffer for the next one. */
 export const CLONE_PAGES_MAX_BYTES = 32_000_000;
 
+/** Replies on their way to HTTP clients beyond which further ones are held back for a while. */
+export const HTTP_UNSENT_MAX_BYTES = 32_000_000;
+
+/** How long a reply is held back for others to leave. A slow client must not stop the rest. */
+export const HTTP_UNSENT_WAIT_MS = 3_000;
+
 /** How long a page of a clone is kept. It ends with the time, which clients compare with theirs: stock warns from 10 s on. */
 export const CLONE_PAGE_MAX_AGE_MS = 4_000;
 

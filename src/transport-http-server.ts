@@ -16,6 +16,7 @@ import type { Clock } from "./clock.ts";
 import { LimitError } from "./errors.ts";
 import { HTTP_DRAIN_MS, HTTP_IDLE_SECONDS, MESSAGE_MAX_BYTES } from "./limits.ts";
 import { type ListenAddress, listenFailure } from "./listen-address.ts";
+import { UnsentReplies } from "./transport-http-unsent.ts";
 
 /** One request of a sync client, whole. */
 export interface HttpExchange {
@@ -64,6 +65,8 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
   const bodyMaxBytes = options.bodyMaxBytes ?? MESSAGE_MAX_BYTES;
   let activeCount = 0;
   let onIdle: (() => void) | undefined;
+  // The server forgets the address of a request once its reply has left.
+  const unsent = new UnsentReplies((request) => server.requestIP(request) !== null, options.clock);
 
   const app = new Hono<Env>();
   app.post("*", async (context, next) => {
@@ -83,6 +86,7 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
         address: server.requestIP(raw)?.address ?? "",
         body,
       });
+      await unsent.admit(raw, reply.body.length);
       server.timeout(raw, HTTP_IDLE_SECONDS);
       const response = new Response(reply.body, {
         status: reply.status,
