@@ -80,7 +80,7 @@ async function connectOverNats(
   context: CliContext,
   ownPeerId = newPeerId(context.random),
 ): Promise<Connection> {
-  const { clock, random } = context;
+  const { clock } = context;
   const login = await loginFor(
     { address: remote.url, user: undefined, password: undefined },
     values,
@@ -97,7 +97,6 @@ async function connectOverNats(
   const transport = new NatsTransport({
     link,
     clock,
-    random,
     subject: syncSubject(remote.prefix ?? values.prefix, remote.projectCode),
     ownPeerId,
     ownsLink: true,

@@ -4,7 +4,6 @@
  *
  *     EdgeSync-Version: 1
  *     EdgeSync-Peer: PEER                 who sends this: 1 to 64 of A-Z a-z 0-9 "_" "-"
- *     EdgeSync-Exchange: ID               of a request: 32 lower-case hex digits
  *     EdgeSync-Accepts: chunks SIZE       the sender knows chunks; SIZE is the largest NATS message it can receive
  *     EdgeSync-Part: PART                 absent: the payload is a whole message
  *     EdgeSync-Error: CODE                the message tells of a failure; its payload is one with an error card
@@ -27,7 +26,6 @@ import { NATS_CHUNK_MAX_BYTES } from "./limits.ts";
 export const SYNC_HEADER = {
   version: "EdgeSync-Version",
   peer: "EdgeSync-Peer",
-  exchange: "EdgeSync-Exchange",
   accepts: "EdgeSync-Accepts",
   part: "EdgeSync-Part",
   error: "EdgeSync-Error",
@@ -107,10 +105,6 @@ export function formatAccepts(maxPayload: number): string {
 /** Whether a peer may be called so: its name is a token of a subject, and stands in logs. */
 export function isPeerId(value: string): boolean {
   return /^[A-Za-z0-9_-]{1,64}$/.test(value);
-}
-
-export function isExchangeId(value: string): boolean {
-  return /^[0-9a-f]{32}$/.test(value);
 }
 
 /** Bytes of a message in one chunk, where both sides' NATS messages are as large as given. */

@@ -32,7 +32,6 @@ import {
 } from "./nats-chunk.ts";
 import { ChunkReceiver } from "./nats-chunk-receive.ts";
 import { type HeaderList, headerOf, isNoResponders, type LinkMessage, type NatsLink } from "./nats-link.ts";
-import { type Random, randomHex } from "./random.ts";
 import type { ExchangeReply } from "./transport.ts";
 import { PartSender } from "./transport-nats-parts.ts";
 import { CONTENT_TYPES, decodeMessage } from "./xfer-message.ts";
@@ -41,7 +40,6 @@ import { packBlobAside } from "./zlib.ts";
 export interface NatsExchangeOptions {
   readonly link: NatsLink;
   readonly clock: Clock;
-  readonly random: Random;
   /** The peer as errors name it. */
   readonly peer: string;
   readonly subject: string;
@@ -102,12 +100,11 @@ class Exchange {
     private readonly resolve: (reply: NatsExchangeReply) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    const { link, clock, random, ownPeerId, trace, idleMs } = options;
+    const { link, clock, ownPeerId, trace, idleMs } = options;
     this.inbox = link.newInbox();
     this.headers = [
       [SYNC_HEADER.version, SYNC_VERSION],
       [SYNC_HEADER.peer, ownPeerId],
-      [SYNC_HEADER.exchange, randomHex(random, 16)],
       [SYNC_HEADER.accepts, formatAccepts(link.maxPayload)],
       ...trace,
     ];

@@ -16,14 +16,12 @@ import { ProtocolError } from "./errors.ts";
 import { MESSAGE_INFLATED_MAX_BYTES, NATS_IDLE_MS } from "./limits.ts";
 import { isPeerId } from "./nats-chunk.ts";
 import type { HeaderList, NatsLink } from "./nats-link.ts";
-import type { Random } from "./random.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
 import { exchangeOverNats, type NatsExchangeReply, WasOwnRequest } from "./transport-nats-exchange.ts";
 
 export interface NatsTransportOptions {
   readonly link: NatsLink;
   readonly clock: Clock;
-  readonly random: Random;
   /** See `syncSubject`. */
   readonly subject: string;
   /** The peer to ask; any when absent. */
@@ -93,7 +91,7 @@ export class NatsTransport implements Transport {
     message: Bytes,
     options: ExchangeOptions & { readonly signal: AbortSignal },
   ): Promise<NatsExchangeReply> {
-    const { link, clock, random, subject, ownPeerId, trace } = this.options;
+    const { link, clock, subject, ownPeerId, trace } = this.options;
     const { idleTimeoutMs = NATS_IDLE_MS, replyMaxBytes = MESSAGE_INFLATED_MAX_BYTES } = this.options;
     for (let count = 0; ; count++) {
       const { peerId } = this;
@@ -101,7 +99,6 @@ export class NatsTransport implements Transport {
         return await exchangeOverNats({
           link,
           clock,
-          random,
           peer: this.peer,
           subject: peerId === undefined ? subject : `${subject}.${peerId}`,
           ownPeerId,

@@ -57,7 +57,6 @@ export function transportOver(link: NatsLink, options: Partial<NatsTransportOpti
   return new NatsTransport({
     link,
     clock: systemClock,
-    random: seededRandom(seed++),
     subject: SUBJECT,
     ownPeerId: "client",
     idleTimeoutMs: 5_000,
