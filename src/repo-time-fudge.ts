@@ -28,6 +28,7 @@ const PASS_MAX_COUNT = 30;
 /** Moves the times of the batch's check-ins in the event table. */
 export function applyTimeFudges(ctx: LinkContext): void {
   if (ctx.timeFudges.size === 0) return;
+  if (!ctx.isRebuild && isSettled(ctx, [...ctx.timeFudges.keys()])) return;
   const touched = ctx.isRebuild ? ctx.timeFudges.keys() : withAncestors(ctx, [...ctx.timeFudges.keys()]);
   const times = settle(ctx.isRebuild ? ctx.timeFudges : pairsBelow(ctx, touched));
   // A tag `date` has moved the event for good.
@@ -39,6 +40,15 @@ export function applyTimeFudges(ctx: LinkContext): void {
     const mtime = times.get(rid);
     if (mtime !== undefined) update.run(mtime, rid);
   }
+}
+
+/** Whether the batch moves none of its own parents: then nothing pushes their ancestors anew either. */
+function isSettled(ctx: LinkContext, parents: readonly Rid[]): boolean {
+  const times = settle(pairsBelow(ctx, parents));
+  const current = ctx.db.prepare("SELECT mtime FROM event WHERE objid=?");
+  return parents.every(
+    (rid) => times.get(rid) === undefined || times.get(rid) === current.value<number>(rid),
+  );
 }
 
 /** The time of each parent after all passes. Exported for its test. */
