@@ -10,7 +10,6 @@
  * Tokens are compared in constant time. A body has at most `CONTROL_BODY_MAX_BYTES`, and at most
  * `CONTROL_REQUEST_MAX_COUNT` requests are answered at once; how long one takes is the route's affair.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { Server } from "bun";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError, RepoError } from "./errors.ts";
@@ -108,8 +107,8 @@ function listen(routes: ControlRoutes, token: string): Server<undefined> {
 
 /** Digests are compared, which are as long as one another whatever was sent. */
 function isToken(authorization: string, token: string): boolean {
-  const digest = (value: string) => createHash("sha256").update(value).digest();
-  return timingSafeEqual(digest(authorization), digest(`Bearer ${token}`));
+  const digest = (value: string) => new Bun.CryptoHasher("sha256").update(value).digest();
+  return crypto.timingSafeEqual(digest(authorization), digest(`Bearer ${token}`));
 }
 
 function refusal(status: number, message: string): Response {

@@ -2,8 +2,10 @@
  * Compression behind one door. Stored blobs and xfer bodies share one shape: a 4-byte big-endian length
  * of what is inside, then a zlib stream (RFC 1950). The declared length is a claim: it is checked
  * against a limit before anything is allocated, and inflation stops at that limit whatever was claimed.
+ *
+ * The runtime has two doors to zlib: `Bun`, which costs little per call, and `node:zlib`, which can be told a limit and
+ * to work in the background, and takes a third of a short command's time to load. It is loaded when it is needed.
  */
-import { deflate as deflateInBackground, deflateSync, inflateSync } from "node:zlib";
 import { type Bytes, readU32BE } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 
@@ -13,11 +15,28 @@ const EXPANSION_MAX_RATIO = 1032;
 /** Up to this length a stream is inflated by the call that costs least but cannot be told a limit. */
 const SMALL_STREAM_BYTES = 16_384;
 
+/** Up to this length content is deflated by the call that costs least. */
+const SMALL_CONTENT_BYTES = 16_384;
+
+/** The two bytes before deflated data: deflate with a window of 32 KB, and how hard was tried (RFC 1950). */
+const ZLIB_HEADERS: readonly number[] = [
+  0, 0x7801, 0x785e, 0x785e, 0x785e, 0x785e, 0x789c, 0x78da, 0x78da, 0x78da,
+];
+
+const nodeZlib = () => process.getBuiltinModule("node:zlib");
+
 /** Level 6 is zlib's default and what stock writes; 1 suits bytes that travel once. */
 export type ZlibLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
-  return deflateSync(content, { level });
+  if (content.length > SMALL_CONTENT_BYTES) return nodeZlib().deflateSync(content, { level });
+  const deflated = Bun.deflateSync(content as Bytes, { level, library: "zlib" });
+  const stream = new Uint8Array(deflated.length + 6);
+  const view = new DataView(stream.buffer);
+  view.setUint16(0, ZLIB_HEADERS[level]!);
+  stream.set(deflated, 2);
+  view.setUint32(deflated.length + 2, Bun.hash.adler32(content as Bytes));
+  return stream;
 }
 
 /**
@@ -30,7 +49,7 @@ export function inflate(stream: Uint8Array, sizeMax: number): Uint8Array {
     if (stream.length <= SMALL_STREAM_BYTES && stream.length * EXPANSION_MAX_RATIO <= sizeMax) {
       return Bun.inflateSync(stream as Bytes, { windowBits: 15 });
     }
-    return inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax) });
+    return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax) });
   } catch (cause) {
     const code = (cause as { code?: string }).code;
     if (code === "ERR_BUFFER_TOO_LARGE") {
@@ -48,7 +67,7 @@ export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
 /** `packBlob` in a thread of the runtime, for what takes too long on one that serves I/O. */
 export function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
   return new Promise((resolve, reject) => {
-    deflateInBackground(content, { level }, (error, stream) => {
+    nodeZlib().deflate(content, { level }, (error, stream) => {
       if (error === null) resolve(withLength(content.length, stream));
       else reject(error);
     });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { concat, EMPTY, utf8 } from "../src/bytes.ts";
 import { EdgeSyncError } from "../src/errors.ts";
@@ -33,7 +34,7 @@ describe.each(CONTENTS)("%s", (_, content) => {
   test("cut short, changed, or not a stream", () => {
     const changed = stream.slice();
     changed[changed.length - 1]! ^= 1;
-    const bad = [stream.subarray(0, -1), stream.subarray(0, 20), changed, content, EMPTY];
+    const bad = [stream.subarray(0, -1), stream.subarray(0, 10), changed, content, EMPTY];
     for (const bytes of bad) expect(codeOf(() => inflate(bytes, 1e9))).toBe("zlib-data");
   });
 
@@ -80,4 +81,13 @@ test("property: only declared errors escape, whatever the bytes", () => {
     ),
     { seed: 1, numRuns: 300 },
   );
+});
+
+test("deflated as zlib itself does, whichever call does it", () => {
+  for (const size of [0, 1, 100, 16_384, 16_385]) {
+    for (const level of [1, 2, 3, 4, 5, 6, 7, 8, 9] as const) {
+      const content = utf8("some words and others, ".repeat(1000)).subarray(0, size);
+      expect(Buffer.from(deflate(content, level))).toEqual(deflateSync(content, { level }));
+    }
+  }
 });
