@@ -1,28 +1,38 @@
 /**
- * The embedded broker beside nats-server, each in a process of its own, measured in turn.
+ * The embedded broker beside nats-server: each broker, the publisher and the subscribers in processes of their own, the
+ * two brokers in turn, medians compared.
  *
- * Throughput: this process writes pre-built blocks of PUB lines on one connection and counts the bytes that a second
- * connection receives, for several sizes. Round trip: requests with the `nats` client, one at a time. The ratio of
- * the medians is what is compared; this process is the same for both.
+ * Throughput: blocks of PUB lines made beforehand, of several sizes and to several subscribers, from the first byte
+ * written to the last one received; then the same with the `nats` client. A ratio is ours over nats-server's: above 1
+ * ours is faster. Beside it the processor time (user and system) that each broker took for a message. Round trip:
+ * requests with the `nats` client, one at a time. Memory: what 1,000 idle connections add.
  *
- *     bun bench/broker.ts [--rounds 5] [--megabytes 8] [--requests 500] [--json]
+ *     bun bench/broker.ts [--rounds 5] [--megabytes 16] [--requests 1000] [--idle 1000] [--json]
  */
-import { connect as openSocket, type Socket } from "node:net";
-import { connect } from "nats";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { startNatsServer } from "../tests/interop/nats-server.ts";
+import { type Answer, messageBytes, type Order } from "./broker-party.ts";
 import { alternate, median, numberOption, percentile, Report, timed } from "./harness.ts";
 
 const ROUNDS = numberOption("rounds", 5);
-const MESSAGE_BYTES_TOTAL = numberOption("megabytes", 8) * 1_000_000;
-const REQUESTS = numberOption("requests", 500);
-/** Least share of nats-server's throughput, by payload size. */
-const SIZES: readonly (readonly [bytes: number, ratioMin: number | undefined])[] = [
-  [16, undefined],
-  [128, 0.6],
-  [4096, undefined],
-  [65536, 0.9],
+const BYTES_TOTAL = numberOption("megabytes", 16) * 1_000_000;
+const REQUESTS = numberOption("requests", 1000);
+const IDLE = numberOption("idle", 1000);
+const COUNT_MAX = 200_000;
+/** Deliveries of all subscribers together are bounded, too: below what makes a slow consumer of any of them. */
+const DELIVERED_BYTES_MAX = 4 * BYTES_TOTAL;
+const TICK_MS = 10;
+
+const CASES: readonly { size: number; fan: number; floor?: number }[] = [
+  { size: 16, fan: 1 },
+  { size: 128, fan: 1, floor: 0.6 },
+  { size: 4096, fan: 1 },
+  { size: 65_536, fan: 1, floor: 0.9 },
+  { size: 128, fan: 10 },
+  { size: 128, fan: 100 },
 ];
-const COUNT_MAX = 100_000;
+const CLIENT_FLOOR = 0.9;
 
 if (process.argv.includes("--serve")) {
   const { testBroker } = await import("../tests/broker-harness.ts");
@@ -31,97 +41,164 @@ if (process.argv.includes("--serve")) {
   await run();
 }
 
-function client(port: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = openSocket({ port, host: "127.0.0.1", noDelay: true });
-    socket.once("error", reject);
-    socket.once("data", () => {
-      socket.write('CONNECT {"verbose":false,"pedantic":false}\r\n');
-      resolve(socket);
+interface Server {
+  readonly port: number;
+  readonly pid: number;
+}
+
+/** A process that follows orders. */
+class Party {
+  private waiting: ((answer: Answer) => void) | undefined;
+  private readonly child = Bun.spawn([process.execPath, join(import.meta.dirname, "broker-party.ts")], {
+    stdio: ["ignore", "inherit", "inherit"],
+    ipc: (answer: Answer) => this.waiting?.(answer),
+  });
+
+  /** The next word it says. */
+  heard(): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.waiting = resolve;
     });
-  });
+  }
+
+  order(order: Order): void {
+    this.child.send(order);
+  }
+
+  ask(order: Order): Promise<Answer> {
+    const answer = this.heard();
+    this.order(order);
+    return answer;
+  }
+
+  async end(): Promise<void> {
+    this.child.kill();
+    await this.child.exited;
+  }
 }
 
-/** Waits for `bytes` more bytes. */
-function received(socket: Socket, bytes: number): Promise<void> {
-  return new Promise((resolve) => {
-    let have = 0;
-    const count = (chunk: Uint8Array) => {
-      have += chunk.length;
-      if (have < bytes) return;
-      socket.off("data", count);
-      resolve();
-    };
-    socket.on("data", count);
-  });
+/** User and system time of a process so far, in milliseconds. */
+function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
-/** Messages per second through the broker at `port`. */
-async function throughput(port: number, size: number): Promise<number> {
-  const count = Math.min(COUNT_MAX, Math.ceil(MESSAGE_BYTES_TOTAL / size));
-  const [from, to] = await Promise.all([client(port), client(port)]);
-  const ready = received(to, "PONG\r\n".length);
-  to.write("SUB bench 1\r\nPING\r\n");
-  await ready;
-  const body = "x".repeat(size);
-  const block = Buffer.from(`PUB bench ${size}\r\n${body}\r\n`.repeat(count));
-  const all = received(to, `MSG bench 1 ${size}\r\n${body}\r\n`.length * count);
-  const milliseconds = await timed(async () => {
-    from.write(block);
-    await all;
-  });
-  from.destroy();
-  to.destroy();
-  return (count / milliseconds) * 1000;
-}
-
-/** Median microseconds of a request and its answer. */
-async function roundTrip(port: number): Promise<number> {
-  const servers = `127.0.0.1:${port}`;
-  const [asking, answering] = await Promise.all([connect({ servers }), connect({ servers })]);
-  answering.subscribe("ask", { callback: (_error, message) => void message.respond(message.data) });
-  await answering.flush();
-  const samples: number[] = [];
-  for (let i = 0; i < REQUESTS; i++)
-    samples.push(await timed(() => asking.request("ask", "x", { timeout: 5000 })));
-  await Promise.all([asking.close(), answering.close()]);
-  return percentile(samples, 50) * 1000;
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
 async function run(): Promise<void> {
   const report = new Report("broker");
-  const server = await startNatsServer();
+  const theirs = await startNatsServer();
   const ours = Bun.spawn([process.execPath, import.meta.path, "--serve"], {
     stdout: "pipe",
     stderr: "inherit",
   });
   const first = await ours.stdout.getReader().read();
-  const port = Number(new TextDecoder().decode(first.value));
-  for (const [size, ratioMin] of SIZES) {
+  const own: Server = { port: Number(new TextDecoder().decode(first.value)), pid: ours.pid };
+  const [publisher, subscriber] = [new Party(), new Party()];
+  const rest = () => Promise.all([publisher.ask({ do: "rest" }), subscriber.ask({ do: "rest" })]);
+
+  /** Messages per second, and microseconds of the broker's processor time for each. */
+  const flow = async (
+    server: Server,
+    count: number,
+    subscribe: Order,
+    publish: Order,
+  ): Promise<{ rate: number; processorUs: number }> => {
+    await subscriber.ask(subscribe);
+    await publisher.ask(publish);
+    const before = processorMs(server.pid);
+    const milliseconds = await timed(async () => {
+      const done = subscriber.heard();
+      publisher.order({ do: "go" });
+      await done;
+    });
+    const processorUs = ((processorMs(server.pid) - before) * 1000) / count;
+    await rest();
+    return { rate: (count / milliseconds) * 1000, processorUs };
+  };
+
+  const compare = async (
+    name: string,
+    floor: number | undefined,
+    one: (server: Server) => Promise<{ rate: number; processorUs: number }>,
+  ): Promise<void> => {
+    const processor = { theirs: [] as number[], ours: [] as number[] };
+    const measure = (which: "theirs" | "ours", server: Server) => async () => {
+      const { rate, processorUs } = await one(server);
+      processor[which].push(processorUs);
+      return rate;
+    };
     const samples = await alternate(ROUNDS, {
-      theirs: () => throughput(server.port, size),
-      ours: () => throughput(port, size),
+      theirs: measure("theirs", theirs),
+      ours: measure("ours", own),
     });
-    const [theirs, own] = [median(samples.theirs), median(samples.ours)];
-    report.add({ name: `nats-server, ${size} B`, value: theirs, unit: "msg/s", samples: samples.theirs });
-    report.add({ name: `broker, ${size} B`, value: own, unit: "msg/s", samples: samples.ours });
-    const limit = ratioMin === undefined ? {} : { limit: 1 / ratioMin };
+    const [rate, ownRate] = [median(samples.theirs), median(samples.ours)];
+    report.add({ name: `nats-server, ${name}`, value: rate, unit: "msg/s", samples: samples.theirs });
+    report.add({ name: `broker, ${name}`, value: ownRate, unit: "msg/s", samples: samples.ours });
     report.add({
-      name: `time of the broker / of nats-server, ${size} B`,
-      value: theirs / own,
+      name: `broker / nats-server, ${name}`,
+      value: ownRate / rate,
       unit: "×",
-      ...limit,
+      ...(floor !== undefined && { floor }),
     });
+    const [cpu, ownCpu] = [median(processor.theirs), median(processor.ours)];
+    report.note(
+      `processor time of a message: nats-server ${cpu.toFixed(2)} µs, broker ${ownCpu.toFixed(2)} µs`,
+    );
+  };
+
+  for (const { size, fan, floor } of CASES) {
+    const each = messageBytes(size);
+    const count = Math.min(
+      COUNT_MAX,
+      Math.ceil(BYTES_TOTAL / each),
+      Math.ceil(DELIVERED_BYTES_MAX / (each * fan)),
+    );
+    await compare(`${size} B, 1→${fan}`, floor, ({ port, pid }) =>
+      flow(
+        { port, pid },
+        count,
+        { do: "count", port, fan, bytes: each * count },
+        { do: "block", port, size, count },
+      ),
+    );
   }
-  const trips = await alternate(ROUNDS, {
-    theirs: () => roundTrip(server.port),
-    ours: () => roundTrip(port),
-  });
-  const [theirs, own] = [median(trips.theirs), median(trips.ours)];
-  report.add({ name: "nats-server, round trip p50", value: theirs, unit: "µs", samples: trips.theirs });
-  report.add({ name: "broker, round trip p50", value: own, unit: "µs", samples: trips.ours });
-  report.add({ name: "round trip of the broker / of nats-server", value: own / theirs, unit: "×", limit: 1 });
+  const clientCount = Math.min(COUNT_MAX, Math.ceil(BYTES_TOTAL / messageBytes(128)));
+  await compare("128 B, nats client", CLIENT_FLOOR, ({ port, pid }) =>
+    flow(
+      { port, pid },
+      clientCount,
+      { do: "client-count", port, count: clientCount },
+      { do: "client-block", port, size: 128, count: clientCount },
+    ),
+  );
+
+  const trip = (server: Server) => async () => {
+    await subscriber.ask({ do: "answer", port: server.port });
+    const { samples = [] } = await publisher.ask({ do: "ask", port: server.port, count: REQUESTS });
+    await rest();
+    return percentile(samples, 50);
+  };
+  const trips = await alternate(ROUNDS, { theirs: trip(theirs), ours: trip(own) });
+  const [trip50, ownTrip50] = [median(trips.theirs), median(trips.ours)];
+  report.add({ name: "nats-server, round trip p50", value: trip50, unit: "µs", samples: trips.theirs });
+  report.add({ name: "broker, round trip p50", value: ownTrip50, unit: "µs", samples: trips.ours });
+  report.add({ name: "round trip: broker / nats-server", value: ownTrip50 / trip50, unit: "×", limit: 1 });
+
+  for (const [name, server] of [
+    ["nats-server", theirs],
+    ["broker", own],
+  ] as const) {
+    const before = residentBytes(server.pid);
+    await subscriber.ask({ do: "idle", port: server.port, count: IDLE });
+    const added = (residentBytes(server.pid) - before) / 1024;
+    report.add({ name: `${name}, ${IDLE} idle connections add`, value: added / 1024, unit: "MiB" });
+    report.note(`${name}: ${(before / 2 ** 20).toFixed(0)} MiB before them`);
+    await rest();
+  }
   ours.kill();
-  await Promise.all([ours.exited, server.stop()]);
+  await Promise.all([publisher.end(), subscriber.end(), ours.exited, theirs.stop()]);
   report.finish();
 }

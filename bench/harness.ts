@@ -1,8 +1,8 @@
 /**
  * What benchmarks share. Measurements of two programs alternate, so that a busy moment of the machine touches
  * both, and medians are compared. Each measurement is a row: a value, its unit, and the limit it must keep
- * where there is one. A table goes to standard error as it grows, and with `--json` one document to standard
- * output: {"bench": NAME, "machine": {…}, "rows": [{"name","value","unit","limit","kept","samples"}]}. The exit
+ * where there is one: PASS or MISS. A table goes to standard error as it grows, and with `--json` one document to standard
+ * output: {"bench": NAME, "machine": {…}, "rows": [{"name","value","unit","limit","floor","kept","samples"}]}. The exit
  * status is 1 when a limit is not kept.
  */
 import { cpus, totalmem } from "node:os";
@@ -13,6 +13,8 @@ export interface Row {
   readonly unit: string;
   /** At most this. */
   readonly limit?: number;
+  /** At least this. */
+  readonly floor?: number;
   readonly samples?: readonly number[];
 }
 
@@ -23,7 +25,9 @@ export class Report {
 
   add(row: Row): void {
     this.rows.push(row);
-    const verdict = row.limit === undefined ? "" : `  (at most ${row.limit}${kept(row) ? "" : ": EXCEEDED"})`;
+    const bound =
+      row.limit === undefined ? row.floor && `at least ${row.floor}` : `at most ${short(row.limit)}`;
+    const verdict = bound === undefined ? "" : `  (${bound}: ${kept(row) ? "PASS" : "MISS"})`;
     const spread = row.samples === undefined ? "" : `  [${row.samples.map(short).join(" ")}]`;
     const value = `${short(row.value)} ${row.unit}`.padStart(14);
     process.stderr.write(`${row.name.padEnd(58)} ${value}${verdict}${spread}\n`);
@@ -50,7 +54,7 @@ export class Report {
 }
 
 function kept(row: Row): boolean {
-  return row.limit === undefined || row.value <= row.limit;
+  return row.value <= (row.limit ?? row.value) && row.value >= (row.floor ?? row.value);
 }
 
 function short(value: number): string {
