@@ -4,8 +4,8 @@
  * problems; the limit is 0. Remarks are about clones of stock's, for comparison.
  *
  * Usage: bun bench/converge.ts [--seed 1] [--seeds 1] [--steps 200] [--json]
- * EDGESYNC_TEST_BINARY names the executable; EDGESYNC_TEST_FOSSIL further stock binaries: the oldest and the newest
- * play.
+ * EDGESYNC_TEST_BINARY names the executable; EDGESYNC_TEST_FOSSIL further stock binaries: the first and the newest
+ * play, the one with autosync and the other without, in odd seeds the other way round.
  */
 import { playConvergence } from "../tests/interop/converge.ts";
 import { newestStock, stocks } from "../tests/interop/stock.ts";
@@ -13,11 +13,12 @@ import { TempDir } from "../tests/temp-dir.ts";
 import { numberOption, Report, timed } from "./harness.ts";
 
 const report = new Report("converge");
-const players = [stocks()[0]!, newestStock()] as const;
+const [older, newer] = [stocks()[0]!, newestStock()];
 const [first, count, steps] = [numberOption("seed", 1), numberOption("seeds", 1), numberOption("steps", 200)];
-report.note(`stock ${players.map(({ version }) => version).join(" and ")}; ${steps} steps`);
+report.note(`stock ${older.version} and ${newer.version}; ${steps} steps`);
 for (let seed = first; seed < first + count; seed++) {
   using temp = new TempDir("converge");
+  const players = seed % 2 === 0 ? ([older, newer] as const) : ([newer, older] as const);
   const elapsed = await timed(async () => {
     const { problems, remarks, counts, facts } = await playConvergence({
       seed,

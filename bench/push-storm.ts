@@ -1,8 +1,11 @@
 /**
  * A push storm: twenty stock clients check in fifty times each and push every check-in to one leaf, all at once
  * (`tests/interop/push-storm.ts`). None may be lost, no push may take more than 10 seconds. The same goes to
- * `fossil server` for comparison, before or after, by turns. Here the clients take most of the machine: a push's
- * time is that of its process among twenty others.
+ * `fossil server` for comparison, before or after, by turns. The served file is on disk; the clients' are in memory, for in life they would be on other
+ * machines. They still take most of this machine's time: a push's is that of its process among twenty others.
+ *
+ * `--autosync`: what is measured is a whole commit, which pulls what everyone did, locks, checks in and pushes: no
+ * limit is set for that.
  *
  * Usage: bun bench/push-storm.ts [--clients 20] [--check-ins 50] [--rounds 1] [--autosync] [--alone] [--json]
  * `--alone` leaves `fossil server` out. EDGESYNC_TEST_BINARY names the executable.
@@ -24,8 +27,9 @@ const [clients, checkIns] = [numberOption("clients", 20), numberOption("check-in
 
 /** Serves a new repository by one of the two while the clients work. */
 async function run(name: "the leaf" | "fossil server"): Promise<void> {
-  using temp = new TempDir("push-storm", "disk");
-  const served = temp.join("served.fossil");
+  using disk = new TempDir("push-storm", "disk");
+  using temp = new TempDir("push-storm-clients");
+  const served = disk.join("served.fossil");
   await stock.ok(["new", served, "-A", "dev"]);
   await stock.ok(["user", "password", "dev", PASSWORD, "-R", served]);
   await using server = name === "the leaf" ? await LeafProcess.start(served) : await stock.serve(served);
@@ -51,7 +55,7 @@ async function tell(name: string, served: string, result: StormResult): Promise<
   add("lines in which it differs from its rebuild", differences.length, "", limit(0));
   for (const line of differences.slice(0, 10)) report.note(line);
   for (const p of [50, 99]) add(`p${p} of a push`, percentile(waits, p), "ms");
-  add("longest push", percentile(waits, 100), "ms", limit(WAIT_MS_MAX));
+  add("longest push", percentile(waits, 100), "ms", mode === "push" ? limit(WAIT_MS_MAX) : {});
   add("all of it", elapsed, "ms");
 }
 

@@ -21,7 +21,7 @@ import { CONTESTED, type Kind, plan, SPAM } from "./converge-plan.ts";
 import { type Player, Surprise } from "./converge-player.ts";
 import { StockPlayer } from "./converge-stock.ts";
 import { edgesyncWords, LeafProcess } from "./leaf-process.ts";
-import type { Stock } from "./stock.ts";
+import { newestStock, type Stock } from "./stock.ts";
 import {
   artifactSet,
   copyRepository,
@@ -71,7 +71,7 @@ class Game implements GameResult {
 
   constructor(private readonly options: GameOptions) {
     this.served = options.temp.join("served.fossil");
-    this.checker = options.stocks[1];
+    this.checker = newestStock();
   }
 
   async play(): Promise<void> {

@@ -79,10 +79,10 @@ class Person {
       const branch = i === 0 ? ["--branch", `client-${this.number}`] : [];
       if (mode === "push") await this.run([...commit, ...branch]);
       const started = performance.now();
-      const said = await this.run(mode === "push" ? ["push"] : [...commit, ...branch]);
+      const { said, isDone } = await this.attempt(mode === "push" ? ["push"] : [...commit, ...branch]);
       waits.push(performance.now() - started);
-      if (/Error|server returned|fork|timed? ?out/i.test(said))
-        complaints.push(`client ${this.number}: ${said}`);
+      const isTrouble = !isDone || /Error|server returned|fork|timed? ?out/i.test(said);
+      if (isTrouble) complaints.push(`client ${this.number}: ${said}`);
     }
   }
 
@@ -97,12 +97,17 @@ class Person {
     utimesSync(this.options.temp.join(name), 1_600_000_000 + round, 1_600_000_000 + round);
   }
 
-  private async run(args: readonly string[]): Promise<string> {
+  private async run(args: readonly string[]): Promise<void> {
+    const { said, isDone } = await this.attempt(args);
+    if (!isDone) throw new Error(`client ${this.number}: fossil ${args.join(" ")}: ${said}`);
+  }
+
+  private async attempt(
+    args: readonly string[],
+  ): Promise<{ readonly said: string; readonly isDone: boolean }> {
     const { stock } = this.options;
     const { code, stdout, stderr } = await stock.run(args, { cwd: this.checkout, timeoutMs: PUSH_MS_MAX });
-    const said = stdout + stderr;
-    if (code !== 0) throw new Error(`client ${this.number}: fossil ${args.join(" ")}: ${code}\n${said}`);
-    return said;
+    return { said: stdout + stderr, isDone: code === 0 };
   }
 }
 
