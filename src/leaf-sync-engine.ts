@@ -53,7 +53,7 @@ export class WriterEngine implements SyncEngine {
   async absorb(message: Uint8Array): Promise<void> {
     // A buffer that the transport may share is copied, one that holds nothing else moves.
     const isWhole = message.length === message.buffer.byteLength && message.buffer instanceof ArrayBuffer;
-    const reply = isWhole ? message : message.slice();
+    const reply = isWhole ? message : new Uint8Array(message);
     this.step = await this.writer.run("syncStep", { id: this.id, reply }, [reply.buffer as ArrayBuffer]);
     if (this.step.error !== undefined) throw reviveError(this.step.error);
   }

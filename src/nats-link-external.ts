@@ -106,7 +106,10 @@ export class ExternalLink implements NatsLink {
       throw new LimitError("nats-payload", `a message of ${size} bytes exceeds the ${limit} of ${this.name}`);
     }
     // The client keeps what it is given until the socket takes it; the caller's buffer is the caller's.
-    connection.publish(subject, payload.slice(), { ...(headers && { headers }), ...(reply && { reply }) });
+    connection.publish(subject, new Uint8Array(payload), {
+      ...(headers && { headers }),
+      ...(reply && { reply }),
+    });
     return true;
   }
 

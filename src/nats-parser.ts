@@ -142,7 +142,7 @@ export class NatsParser {
     const need = pending.totalBytes + 2 - this.have;
     const part = chunk.subarray(at, at + need);
     // A view keeps its whole chunk alive: an unfinished message keeps copies of its own bytes only.
-    this.parts.push(part.length < need ? part.slice() : part);
+    this.parts.push(part.length < need ? new Uint8Array(part) : part);
     this.have += part.length;
     return at + part.length;
   }

@@ -275,7 +275,8 @@ class Exchange {
     const decoded = decodeMessage(payload, contentType, { messageMaxBytes: this.options.replyMaxBytes });
     const accepts = parseAccepts(headerOf(message, SYNC_HEADER.accepts));
     // Raw messages are not copied by decoding, and the payload is the link's.
-    const reply = decoded.message.buffer === payload.buffer ? decoded.message.slice() : decoded.message;
+    const reply =
+      decoded.message.buffer === payload.buffer ? new Uint8Array(decoded.message) : decoded.message;
     this.finish(reply, accepts !== undefined);
   }
 

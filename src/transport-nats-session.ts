@@ -99,7 +99,8 @@ export class NatsServerSession {
     this.guard(() => {
       if (this.facts.peerMaxPayload !== undefined) this.watch();
       if (total === undefined) {
-        this.body = payload.slice();
+        // The slice of a Buffer would share its memory, which is moved to another thread.
+        this.body = new Uint8Array(payload);
         this.server.enqueue(this);
         return;
       }
