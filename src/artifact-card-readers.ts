@@ -29,7 +29,7 @@
  */
 import type { CardReader } from "./artifact-cards.ts";
 import { decodeRaw, unescapeRaw } from "./artifact-escape.ts";
-import type { FileMemo, KnownFile } from "./artifact-file-memo.ts";
+import type { FileLines, FileMemo } from "./artifact-file-memo.ts";
 import { isReservedName, isSimplePath, isTagName, isWikiName } from "./artifact-names.ts";
 import type { CherrypickEntry, FileEntry, FilePermission, TagEntry, TicketField } from "./artifact-types.ts";
 import { FormatError } from "./errors.ts";
@@ -68,8 +68,8 @@ export interface Draft {
   lastTag?: string;
   /** F cards read before, for other artifacts. */
   readonly memo: FileMemo | undefined;
-  /** The last F card, if `memo` knows it. */
-  lastKnown?: KnownFile | undefined;
+  /** The F cards so far, where there is a memo. */
+  fileLines?: FileLines;
 }
 
 type Reader = (cards: CardReader, draft: Draft) => void;
@@ -180,23 +180,36 @@ function readFile(cards: CardReader, draft: Draft): void {
     readFileCard(cards, draft);
     return;
   }
-  const { lastKnown } = draft;
-  const line = cards.restIs(lastKnown?.next?.line) ? undefined : cards.restOfLine();
-  let known = line === undefined ? lastKnown?.next : memo.get(line);
+  draft.fileLines ??= memo.begin(cards.bytes);
+  if (takeSameFiles(cards, draft, draft.fileLines)) return;
+  const line = cards.restOfLine();
+  let known = memo.get(line);
   if (known !== undefined) {
-    if (line !== undefined) ascending(cards, draft.lastFile, known.key);
+    ascending(cards, draft.lastFile, known.key);
     draft.lastFile = known.key;
     draft.files.push(known.entry);
-    cards.skipLine(known.line);
+    cards.skipTo(cards.offset + line.length + 1, 0);
   } else {
     const card = readFileCard(cards, draft);
     if (card?.entry.hash !== undefined) {
-      known = memo.add(line!, card.key, { ...card.entry, hash: card.entry.hash });
+      known = memo.add(line, card.key, { ...card.entry, hash: card.entry.hash });
       draft.files[draft.files.length - 1] = known.entry;
     }
   }
-  if (lastKnown !== undefined && line !== undefined) lastKnown.next = known;
-  draft.lastKnown = known;
+  draft.fileLines.add(known, cards.offset);
+}
+
+/** This F card and those after it, as far as they follow each other as in the artifact read before. */
+function takeSameFiles(cards: CardReader, draft: Draft, lines: FileLines): boolean {
+  const { known } = lines;
+  const first = known.length;
+  const end = lines.takeSame(cards.cardOffset);
+  if (known.length === first) return false;
+  ascending(cards, draft.lastFile, known[first]!.key);
+  for (let i = first; i < known.length; i++) draft.files.push(known[i]!.entry);
+  draft.lastFile = known.at(-1)!.key;
+  cards.skipTo(end, known.length - first - 1);
+  return true;
 }
 
 /** Reads an F card by its tokens. Nothing is returned for a reserved name, which counts for nothing. */

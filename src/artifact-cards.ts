@@ -119,19 +119,20 @@ const BYTE_TRAITS = Uint8Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * Reads cards one by one and their tokens. Works on a raw string: one code unit per byte. Manifests have
- * tens of thousands of F cards, so one pass over a token finds its end and its traits.
+ * Reads cards one by one and their tokens, as raw strings: one code unit per byte. Manifests have tens of
+ * thousands of F cards, most of which are passed over (`artifact-file-memo.ts`), so only what is read becomes
+ * a string, and one pass over a token finds its end and its traits.
  */
 export class CardReader {
-  private readonly raw: string;
+  private readonly buffer: Buffer;
   private traits = 0;
   private at = 0;
   private atLineEnd = true;
   private line = 0;
   private letter = "";
 
-  constructor(private readonly bytes: Uint8Array) {
-    this.raw = latin1(bytes);
+  constructor(readonly bytes: Uint8Array) {
+    this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /**
@@ -141,10 +142,10 @@ export class CardReader {
    */
   next(): string | undefined {
     if (!this.atLineEnd) this.fail("expected the end of the line, got one more token");
-    if (this.at >= this.raw.length) return undefined;
-    const letter = this.raw[this.at]!;
-    const code = this.raw.charCodeAt(this.at);
-    const after = this.raw.charCodeAt(this.at + 1);
+    if (this.at >= this.bytes.length) return undefined;
+    const code = this.bytes[this.at]!;
+    const after = this.bytes[this.at + 1];
+    const letter = String.fromCharCode(code);
     this.line++;
     this.letter = letter;
     if (code < A || code > Z || (after !== SPACE && after !== LF)) {
@@ -158,36 +159,42 @@ export class CardReader {
   /** The next token of this card, raw and still escaped, or `undefined` when it has no more. */
   token(): string | undefined {
     if (this.atLineEnd) return undefined;
-    const { raw } = this;
+    const { bytes } = this;
     const start = this.at;
     let end = start;
     let seen = 0;
-    let byte = BYTE_TRAITS[raw.charCodeAt(end)]!;
+    let byte = BYTE_TRAITS[bytes[end]!]!;
     // Every line has its LF: `openCards` saw the last one.
     while (byte !== DELIMITER) {
       seen |= byte;
-      byte = BYTE_TRAITS[raw.charCodeAt(++end)]!;
+      byte = BYTE_TRAITS[bytes[++end]!]!;
     }
     this.traits = seen;
-    this.atLineEnd = raw.charCodeAt(end) === LF;
+    this.atLineEnd = bytes[end] === LF;
     this.at = end + 1;
-    return raw.slice(start, end);
+    return this.buffer.toString("latin1", start, end);
   }
 
   /** What is left of this card's line, without its line feed. The card is not read any further by this. */
   restOfLine(): string {
-    return this.atLineEnd ? "" : this.raw.slice(this.at, this.raw.indexOf("\n", this.at));
+    if (this.atLineEnd) return "";
+    return this.buffer.toString("latin1", this.at, this.buffer.indexOf(LF, this.at));
   }
 
-  /** Whether `restOfLine` would return `rest`. */
-  restIs(rest: string | undefined): boolean {
-    if (rest === undefined || this.atLineEnd) return false;
-    return this.raw.charCodeAt(this.at + rest.length) === LF && this.raw.startsWith(rest, this.at);
+  /** Where this card starts. It must have tokens, and none of them may have been read. */
+  get cardOffset(): number {
+    return this.at - 2;
   }
 
-  /** Passes over `rest`, what `restOfLine` has returned. */
-  skipLine(rest: string): void {
-    this.at += rest.length + 1;
+  /** Where reading goes on. */
+  get offset(): number {
+    return this.at;
+  }
+
+  /** Goes on at a card's start, past `lines` more lines than this card's. */
+  skipTo(offset: number, lines: number): void {
+    this.at = offset;
+    this.line += lines;
     this.atLineEnd = true;
   }
 

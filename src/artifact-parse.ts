@@ -21,7 +21,8 @@ export { looksLikeArtifact } from "./artifact-cards.ts";
 /**
  * Reads a structural artifact. Strings and byte arrays of the result are copies of parts of `bytes`.
  *
- * @param memo shared by the parsing of many check-ins of one project, speeds it up
+ * @param memo shared by the parsing of many check-ins of one project, speeds it up; then `bytes` must not
+ *   change any more
  * @throws FormatError `artifact-frame`, `artifact-checksum`, `artifact-card`, `artifact-order`,
  *   `artifact-card-missing`, `artifact-card-forbidden`, `artifact-rule`: `bytes` is not an artifact
  * @throws LimitError `artifact-size`
@@ -33,6 +34,9 @@ export function parseArtifact(bytes: Uint8Array, memo?: FileMemo): Artifact {
   const type = typeOf(seen, draft);
   checkPresence(type, seen);
   checkRules(type, draft);
+  const { fileLines } = draft;
+  fileLines?.end();
+  if (fileLines !== undefined) memo?.keep(draft.files, fileLines);
   return build(type, draft, framed.signed ? { signed: true } : {});
 }
 

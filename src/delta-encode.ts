@@ -217,7 +217,7 @@ class Encoder {
 }
 
 /** How many bytes agree in `a` from `i` and `b` from `j` on. */
-function commonPrefix(a: Buffer, i: number, b: Buffer, j: number): number {
+export function commonPrefix(a: Buffer, i: number, b: Buffer, j: number): number {
   const max = Math.min(a.length - i, b.length - j);
   const near = Math.min(max, LOOP_MAX_BYTES);
   let count = 0;

@@ -43,8 +43,12 @@ export class Manifests {
 
   constructor(private readonly content: Content) {}
 
-  /** The check-in `rid`, or `undefined` when its content is missing or is no check-in. */
-  checkIn(rid: Rid): CheckIn | undefined {
+  /**
+   * The check-in `rid`, or `undefined` when its content is missing or is no check-in.
+   *
+   * @param relative a parent or child of it, which makes it quicker to read
+   */
+  checkIn(rid: Rid, relative?: CheckIn): CheckIn | undefined {
     const kept = this.parsed.get(rid);
     if (kept !== undefined) {
       this.parsed.delete(rid);
@@ -53,6 +57,7 @@ export class Manifests {
     }
     const bytes = this.content.get(rid);
     if (bytes === undefined) return undefined;
+    if (relative !== undefined) this.memo.compareWith(relative.files);
     const checkIn = parseCheckIn(bytes, this.memo);
     if (checkIn !== undefined) this.keep(rid, checkIn);
     return checkIn;
@@ -78,9 +83,11 @@ export class Manifests {
   /**
    * The check-in with its baseline. A delta manifest whose baseline is unknown gets a phantom for it
    * and comes back as an `Orphan`; no available check-in at all is `undefined`.
+   *
+   * @param relative as for `checkIn`
    */
-  open(rid: Rid): Manifest | Orphan | undefined {
-    const checkIn = this.checkIn(rid);
+  open(rid: Rid, relative?: CheckIn): Manifest | Orphan | undefined {
+    const checkIn = this.checkIn(rid, relative);
     if (checkIn === undefined) return undefined;
     const { files, baseline } = checkIn;
     if (baseline === undefined) return { rid, checkIn, files, baseFiles: undefined, baseRid: undefined };
@@ -100,6 +107,13 @@ export class FileFinder {
   private next = 0;
 
   constructor(private readonly files: readonly FileEntry[]) {}
+
+  /** Whether `entry` itself is the one expected next. If so, the one after it is from now on. */
+  take(entry: FileEntry): boolean {
+    if (this.files[this.next] !== entry) return false;
+    this.next++;
+    return true;
+  }
 
   find(name: string): FileEntry | undefined {
     const expected = this.files[this.next];
@@ -133,6 +147,11 @@ export class ManifestFinder {
   constructor(manifest: Manifest) {
     this.own = new FileFinder(manifest.files);
     this.base = manifest.baseFiles === undefined ? undefined : new FileFinder(manifest.baseFiles);
+  }
+
+  /** Whether `entry` itself is the manifest's own entry that is expected next, as `FileFinder.take`. */
+  take(entry: FileEntry): boolean {
+    return this.own.take(entry);
   }
 
   find(name: string): FileEntry | undefined {

@@ -86,7 +86,7 @@ class FileRows {
   compare(parentRid: Rid, isAux: boolean): boolean {
     if (this.compared.has(parentRid)) return true;
     const { ctx, child } = this;
-    const parent = ctx.manifests.open(parentRid);
+    const parent = ctx.manifests.open(parentRid, child.checkIn);
     if (parent === undefined) return false;
     if (isOrphan(parent)) {
       recordOrphan(ctx, parent.rid, parent.baseline);
@@ -110,6 +110,8 @@ class FileRows {
         this.add(parent.rid, before, file, file.name, isAux, before && file.priorName);
         continue;
       }
+      // Most files did not change: their entries are one object (`artifact-file-memo.ts`).
+      if (file.hash !== undefined && inOrder.take(file)) continue;
       const before = inOrder.find(file.name);
       if (before === undefined) {
         if (file.hash !== undefined) this.add(parent.rid, undefined, file, file.name, isAux);
@@ -123,6 +125,7 @@ class FileRows {
   private compareMissing(parent: Manifest, isAux: boolean): void {
     const finder = new FileFinder(this.child.files);
     for (const before of parent.baseFiles === undefined ? parent.files : filesOf(parent)) {
+      if (finder.take(before)) continue;
       const after = finder.find(before.name);
       if (after === undefined) this.add(parent.rid, before, undefined, before.name, isAux);
     }

@@ -15,6 +15,9 @@ const EXPANSION_MAX_RATIO = 1032;
 /** Up to this length a stream is inflated by the call that costs least but cannot be told a limit. */
 const SMALL_STREAM_BYTES = 16_384;
 
+/** Memory for the result of one call is taken in pieces of the expected size, within these bounds. */
+const [PIECE_MIN_BYTES, PIECE_MAX_BYTES] = [16_384, 64_000_000];
+
 /** Up to this length content is deflated by the call that costs least. */
 const SMALL_CONTENT_BYTES = 16_384;
 
@@ -41,15 +44,19 @@ export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
 
 /**
  * @param sizeMax largest accepted result, in bytes
+ * @param sizeExpected what the result is likely to come to: then it is made in one piece
  * @throws FormatError `zlib-data` when `stream` is not one whole zlib stream
  * @throws LimitError `zlib-size` when it inflates to more than `sizeMax`
  */
-export function inflate(stream: Uint8Array, sizeMax: number): Uint8Array {
+export function inflate(stream: Uint8Array, sizeMax: number, sizeExpected = 0): Uint8Array {
   try {
     if (stream.length <= SMALL_STREAM_BYTES && stream.length * EXPANSION_MAX_RATIO <= sizeMax) {
       return Bun.inflateSync(stream as Bytes, { windowBits: 15 });
     }
-    return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax) });
+    // One byte more, or a piece that is just full would be followed by an empty one.
+    const likely = Math.min(sizeExpected, stream.length * EXPANSION_MAX_RATIO) + 1;
+    const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), PIECE_MAX_BYTES);
+    return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax), chunkSize });
   } catch (cause) {
     const code = (cause as { code?: string }).code;
     if (code === "ERR_BUFFER_TOO_LARGE") {
@@ -95,7 +102,7 @@ export function unpackBlob(packed: Uint8Array, sizeMax: number): Uint8Array {
   if (claimed > sizeMax) {
     throw new LimitError("zlib-size", `compressed data declares ${claimed} bytes, more than ${sizeMax}`);
   }
-  const content = inflate(packed.subarray(4), sizeMax);
+  const content = inflate(packed.subarray(4), sizeMax, claimed);
   if (content.length > claimed) {
     throw new FormatError("blob-size", `declared ${claimed} bytes, inflated to ${content.length}`);
   }
