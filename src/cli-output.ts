@@ -111,7 +111,7 @@ export class Output {
   /** Shows how far work has come: nothing on a pipe, with `-q`, or before the work has lasted a second. */
   progress(label: string): Progress {
     const { quiet, clock } = this.options;
-    if (quiet || !this.terminal) return { update() {}, end() {} };
+    if (quiet) return { update() {}, end() {} };
     const startMs = clock.monotonic();
     let shownMs = startMs + PROGRESS_AFTER_MS - PROGRESS_EVERY_MS;
     let shown = false;
@@ -120,6 +120,8 @@ export class Output {
         const nowMs = clock.monotonic();
         if (nowMs - shownMs < PROGRESS_EVERY_MS) return;
         shownMs = nowMs;
+        // Asked this late, for most work is done before.
+        if (!this.terminal) return;
         shown = true;
         this.stderr(utf8(`\r\u001b[K${label}: ${describeProgress(state, nowMs - startMs)}`));
       },

@@ -18,6 +18,9 @@ const SMALL_STREAM_BYTES = 16_384;
 /** Memory for the result of one call is taken in pieces of the expected size, within these bounds. */
 const [PIECE_MIN_BYTES, PIECE_MAX_BYTES] = [16_384, 64_000_000];
 
+/** Up to this length a stream is inflated whatever it may come to, which is then seen. */
+const TINY_STREAM_BYTES = 1_024;
+
 /** Up to this length content is deflated by the call that costs least. */
 const SMALL_CONTENT_BYTES = 16_384;
 
@@ -50,20 +53,25 @@ export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
  */
 export function inflate(stream: Uint8Array, sizeMax: number, sizeExpected = 0): Uint8Array {
   try {
-    if (stream.length <= SMALL_STREAM_BYTES && stream.length * EXPANSION_MAX_RATIO <= sizeMax) {
-      return Bun.inflateSync(stream as Bytes, { windowBits: 15 });
+    const isHarmless = stream.length <= TINY_STREAM_BYTES || stream.length * EXPANSION_MAX_RATIO <= sizeMax;
+    if (stream.length <= SMALL_STREAM_BYTES && isHarmless) {
+      const content = Bun.inflateSync(stream as Bytes, { windowBits: 15 });
+      if (content.length > sizeMax) throw tooLarge(sizeMax);
+      return content;
     }
     // One byte more, or a piece that is just full would be followed by an empty one.
     const likely = Math.min(sizeExpected, stream.length * EXPANSION_MAX_RATIO) + 1;
     const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), PIECE_MAX_BYTES);
     return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax), chunkSize });
   } catch (cause) {
-    const code = (cause as { code?: string }).code;
-    if (code === "ERR_BUFFER_TOO_LARGE") {
-      throw new LimitError("zlib-size", `compressed data inflates to more than ${sizeMax} bytes`, { cause });
-    }
+    if (cause instanceof LimitError) throw cause;
+    if ((cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(sizeMax, cause);
     throw new FormatError("zlib-data", "not a whole zlib stream", { cause });
   }
+}
+
+function tooLarge(sizeMax: number, cause?: unknown): LimitError {
+  return new LimitError("zlib-size", `compressed data inflates to more than ${sizeMax} bytes`, { cause });
 }
 
 /** `content` as stored in `blob.content` and sent as `application/x-fossil`: length prefix and zlib stream. */
