@@ -22,11 +22,11 @@ import { LeafAnnounce } from "./leaf-announce.ts";
 import { LeafFetch } from "./leaf-fetch.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafNews } from "./leaf-news.ts";
-import type { HostedRepository } from "./leaf-repositories.ts";
+import type { HostedRepository, SyncInput } from "./leaf-repositories.ts";
 import type { LeafSync } from "./leaf-sync.ts";
 import { LeafWatch, type WatchFolder } from "./leaf-watch.ts";
 import { wayTo } from "./leaf-way.ts";
-import { MESH_HEARD_MAX_COUNT, MESH_SOON_MS } from "./limits.ts";
+import { GIMME_MIN_COUNT, MESH_HEARD_MAX_COUNT, MESH_SOON_MS } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { Presence, type PresentPeer } from "./presence.ts";
@@ -35,6 +35,8 @@ import { type Random, randomBelow } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { News } from "./repo-news.ts";
 import type { RepoPresence } from "./repo-presence.ts";
+import { SyncClient } from "./sync-client.ts";
+import type { ClientRequest } from "./sync-request.ts";
 import { syncSubject } from "./transport-nats.ts";
 
 export interface MeshOptions {
@@ -131,6 +133,7 @@ export class LeafMesh {
   start(): void {
     this.watch.start();
     this.hosted.onStored = () => this.watch.look();
+    this.hosted.draft = (input) => this.draft(input);
     for (const link of this.nats.links) {
       this.announce.addLink(link);
       this.presence.addLink(link);
@@ -154,6 +157,7 @@ export class LeafMesh {
     this.stopped = true;
     this.tick?.cancel();
     this.hosted.onStored = () => {};
+    this.hosted.draft = () => undefined;
     this.announce.stop();
     await this.presence.stop();
     await this.news.stop();
@@ -219,6 +223,17 @@ export class LeafMesh {
     // The watcher would see it, a moment later.
     if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
     return outcome;
+  }
+
+  /** The first message of a pull, unless there is much to be asked for: the reader here does not wait. */
+  private draft({ subject, goals, options }: SyncInput): ClientRequest | undefined {
+    if (subject !== "artifacts" || goals.push || options.login !== undefined) return undefined;
+    const make = (repo: Repo) => {
+      const wanted = repo.db.prepare("SELECT count(*) FROM (SELECT 1 FROM phantom LIMIT ?)");
+      if (wanted.value<number>(GIMME_MIN_COUNT)! >= GIMME_MIN_COUNT) return undefined;
+      return new SyncClient(repo, goals, options).request();
+    };
+    return this.watch.read(make, undefined);
   }
 
   /** Makes a peer known to `sync`. */

@@ -14,6 +14,7 @@ import { NameError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import { ClonePages, type HandedReply, type Served } from "./leaf-clone-pages.ts";
 import { createLeafJobs, type LeafIdentity, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
+import { dropSpilled } from "./leaf-spill.ts";
 import { WriterEngine } from "./leaf-sync-engine.ts";
 import type { SessionInput } from "./leaf-sync-jobs.ts";
 import type { PeerId } from "./peer-id.ts";
@@ -21,8 +22,10 @@ import type { Random } from "./random.ts";
 import type { Rid } from "./repo-content.ts";
 import type { RepoPresence } from "./repo-presence.ts";
 import type { ProjectSummary } from "./repo-summary.ts";
+import type { ClientRequest } from "./sync-request.ts";
 
-export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt">;
+export type SyncInput = Omit<SessionInput, "id" | "path">;
+export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt" | "maySpill">;
 export type { Served };
 
 /** Requests up to this size are tried on a reader first, in bytes as they travel. */
@@ -53,6 +56,8 @@ export function inlineThreads(deps: { readonly clock: Clock; readonly random: Ra
 export class HostedRepository {
   /** Called when an exchange has stored something. */
   onStored: () => void = () => {};
+  /** Makes the first message of a sync in this thread, where that takes no time. */
+  draft: (input: SyncInput) => ClientRequest | undefined = () => undefined;
 
   constructor(
     readonly path: string,
@@ -63,9 +68,25 @@ export class HostedRepository {
   ) {}
 
   /** Answers one exchange. @throws RepoError when the repository cannot be opened, read or locked */
-  async serve(exchange: Exchange): Promise<Served> {
+  serve(exchange: Exchange): Promise<Served> {
+    return this.run({ ...exchange, path: this.path, arrivedAt: this.clock.now() });
+  }
+
+  /**
+   * The same for a caller who says when the reply's body has been sent: it may then be in a file, and a page of a
+   * clone may be one that others get too, or that was made ahead. Not for wires that bound their messages.
+   */
+  async hand(exchange: Exchange): Promise<HandedReply> {
     const input = { ...exchange, path: this.path, arrivedAt: this.clock.now() };
-    let body = exchange.body;
+    const page = await this.clonePages.serve(input);
+    if (page !== undefined) return page;
+    const { contentType, facts, body, spilled } = await this.run({ ...input, maySpill: true });
+    if (spilled === undefined) return { contentType, facts, body, release: () => free(body) };
+    return { contentType, facts, body: spilled, release: () => dropSpilled(spilled) };
+  }
+
+  private async run(input: Omit<ServeInput, "access">): Promise<Served> {
+    let { body } = input;
     if (body.length <= READER_FIRST_MAX_BYTES) {
       const outcome = await this.readers.run("serve", { ...input, access: "read" }, [body.buffer]);
       if (outcome.kind === "served") return outcome;
@@ -77,17 +98,6 @@ export class HostedRepository {
       return outcome;
     }
     throw new Error("a writer cannot need another writer");
-  }
-
-  /**
-   * The same for a caller who will say when the reply's body has been copied or sent: a page of a clone is then one
-   * that others get too, or that was made ahead. Not for wires that bound their messages.
-   */
-  async hand(exchange: Exchange): Promise<HandedReply> {
-    const page = await this.clonePages.serve({ ...exchange, path: this.path, arrivedAt: this.clock.now() });
-    if (page !== undefined) return page;
-    const served = await this.serve(exchange);
-    return { ...served, release: () => free(served.body) };
   }
 
   describe(): Promise<ProjectSummary> {
@@ -112,8 +122,12 @@ export class HostedRepository {
   }
 
   /** Begins a sync with a peer: its transactions queue with those of the exchanges. */
-  beginSync(input: Omit<SessionInput, "id" | "path">): Promise<WriterEngine> {
-    return WriterEngine.begin(this.writer, { ...input, path: this.path });
+  async beginSync(input: SyncInput): Promise<WriterEngine> {
+    const whole = { ...input, path: this.path };
+    const draft = this.draft(input);
+    return draft === undefined
+      ? WriterEngine.begin(this.writer, whole)
+      : WriterEngine.drafted(this.writer, whole, draft);
   }
 }
 

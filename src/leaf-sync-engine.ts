@@ -11,17 +11,47 @@ import type { SyncEngine } from "./sync-session.ts";
 
 let lastId = 0;
 
+type Input = Omit<SessionInput, "id">;
+
+/** Before anything was exchanged. */
+const NOTHING: SessionStep = {
+  message: undefined,
+  cookie: undefined,
+  totals: {
+    rounds: 0,
+    artifactsSent: 0,
+    artifactsReceived: 0,
+    artifactsKnown: 0,
+    messageBytesSent: 0,
+    messageBytesReceived: 0,
+  },
+  wantedCount: 0,
+  refused: [],
+  messages: [],
+  skewMs: 0,
+};
+
 export class WriterEngine implements SyncEngine {
   private constructor(
     private readonly writer: Executor<SyncJobs>,
     private readonly id: number,
     private step: SessionStep,
+    /** Set until the session has begun. */
+    private drafted?: Input,
   ) {}
 
   /** Begins a session. @throws RepoError when the repository cannot be opened */
-  static async begin(writer: Executor<SyncJobs>, input: Omit<SessionInput, "id">): Promise<WriterEngine> {
+  static async begin(writer: Executor<SyncJobs>, input: Input): Promise<WriterEngine> {
     const id = ++lastId;
     return new WriterEngine(writer, id, await writer.run("syncBegin", { ...input, id }));
+  }
+
+  /**
+   * A session of artifacts whose first message is made already: it begins when the answer is there, which saves the
+   * way to the thread and back before.
+   */
+  static drafted(writer: Executor<SyncJobs>, input: Input, { message }: ClientRequest): WriterEngine {
+    return new WriterEngine(writer, ++lastId, { ...NOTHING, message }, input);
   }
 
   get isDone(): boolean {
@@ -54,12 +84,20 @@ export class WriterEngine implements SyncEngine {
     // A buffer that the transport may share is copied, one that holds nothing else moves.
     const isWhole = message.length === message.buffer.byteLength && message.buffer instanceof ArrayBuffer;
     const reply = isWhole ? message : new Uint8Array(message);
-    this.step = await this.writer.run("syncStep", { id: this.id, reply }, [reply.buffer as ArrayBuffer]);
+    this.step = await this.take(reply, [reply.buffer as ArrayBuffer]);
     if (this.step.error !== undefined) throw reviveError(this.step.error);
+  }
+
+  private take(reply: Uint8Array, transfer: readonly ArrayBuffer[]): Promise<SessionStep> {
+    const { writer, id, drafted } = this;
+    if (drafted === undefined) return writer.run("syncStep", { id, reply }, transfer);
+    this.drafted = undefined;
+    return writer.run("syncBeginAnswered", { ...drafted, id, reply }, transfer);
   }
 
   /** Lets the session go, however far it has come. */
   async end(): Promise<void> {
-    if (this.step.message !== undefined) await this.writer.run("syncEnd", { id: this.id });
+    if (this.step.message !== undefined && this.drafted === undefined)
+      await this.writer.run("syncEnd", { id: this.id });
   }
 }

@@ -106,6 +106,25 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
       return transferable(attempt(id, session, () => advance(id, session)));
     },
 
+    /** Begins a sync whose first message was made elsewhere, and has been answered. */
+    syncBeginAnswered({
+      reply,
+      ...input
+    }: SessionInput & { readonly reply: Uint8Array }): Transferable<SessionStep> {
+      const { path, id, goals, options } = input;
+      const repo = repoAt(path);
+      const client = new SyncClient(repo, goals, options);
+      const session = { repo, path, client, wantedCount: 0 };
+      sessions.set(id, session);
+      const step = attempt(id, session, () => {
+        // What the client would have said is what was said.
+        client.request();
+        client.absorb(reply);
+        return advance(id, session);
+      });
+      return transferable(step);
+    },
+
     /** Takes the reply to the last message. @throws Error for a session that is not there */
     syncStep({ id, reply }: { readonly id: number; readonly reply: Uint8Array }): Transferable<SessionStep> {
       const session = sessions.get(id);
