@@ -83,7 +83,7 @@ async function block({ port, size, count }: Order & { do: "block" }): Promise<vo
   const bytes = Buffer.from(`PUB bench ${size}\r\n${"x".repeat(size)}\r\n`.repeat(count), "latin1");
   let at = 0;
   const write = () => {
-    if (at < bytes.length) at += Math.max(0, socket.write(bytes, at));
+    if (at < bytes.length) at += Math.max(0, socket.write(bytes.subarray(at)));
   };
   const socket = await open(
     port,
