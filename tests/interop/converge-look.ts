@@ -9,6 +9,9 @@ const QUERIES = {
   /** Open public leaves. */
   leaves: `SELECT uuid FROM leaf JOIN blob USING(rid) WHERE ${PUBLIC}
     AND NOT EXISTS(SELECT 1 FROM tagxref x WHERE x.rid=leaf.rid AND tagid=9 AND tagtype>0)`,
+  /** Those of them that may be closed without anybody being left without a trunk. */
+  sideLeaves: `SELECT uuid FROM leaf JOIN blob USING(rid) WHERE ${PUBLIC} AND NOT EXISTS(
+      SELECT 1 FROM tagxref x WHERE x.rid=leaf.rid AND tagtype>0 AND (tagid=9 OR (tagid=8 AND value='trunk')))`,
   /** Branches with such leaves. */
   branches: `SELECT DISTINCT value FROM tagxref WHERE tagid=8 AND tagtype>0 AND ${PUBLIC}
     AND rid IN (SELECT rid FROM leaf) AND rid NOT IN (SELECT rid FROM tagxref WHERE tagid=9 AND tagtype>0)`,

@@ -59,7 +59,8 @@ export class OurPlayer implements Player {
         chance.pick(look(this.repository, "leaves"))!,
         chance.pick(look(this.repository, "leaves"))!,
       ];
-      if (into !== from) this.merge(into, from, id, chance.is(0.2));
+      const mayClose = look(this.repository, "sideLeaves").includes(from);
+      if (into !== from) this.merge(into, from, id, mayClose && chance.is(0.2));
     },
     tag: async (step) => this.tag(step),
     wiki: async ({ id, chance }) => {
@@ -306,12 +307,16 @@ async function spawned(words: readonly string[], user: string) {
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",
+    timeout: STEP_MS_MAX,
+    killSignal: "SIGKILL",
   });
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ]);
-  return { code: await child.exited, stdout, stderr };
+  await child.exited;
+  return { code: child.exitCode ?? `signal ${child.signalCode}`, stdout, stderr };
 }
 
+const STEP_MS_MAX = 60_000;
 const ALLOW = { fork: true, older: false, empty: true } as const;

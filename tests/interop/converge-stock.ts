@@ -211,7 +211,7 @@ export class StockPlayer implements Player {
   }
 
   private async merge(id: string, option: string, chance: Step["chance"]): Promise<void> {
-    const leaf = chance.pick(look(this.repository, "leaves"));
+    const leaf = chance.pick(look(this.repository, option === "--integrate" ? "sideLeaves" : "leaves"));
     if (leaf === undefined) return;
     const { isTrouble } = await this.say(["merge", ...(option === "" ? [] : [option]), leaf], {}, [
       /cannot find (?:a common|an) ancestor|same check-?out|not merge/i,

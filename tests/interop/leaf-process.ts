@@ -9,6 +9,7 @@ import { text } from "../../src/bytes.ts";
 import { atEnd } from "../at-end.ts";
 
 const READY_MS_MAX = 30_000;
+const STOP_MS_MAX = 30_000;
 
 /** The words that start the program under test. */
 export function edgesyncWords(): readonly string[] {
@@ -72,10 +73,13 @@ export class LeafProcess {
     return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024;
   }
 
-  /** Asks it to stop. Returns its exit status. */
+  /** Asks it to stop, and kills it if it does not. Returns its exit status, that of a killed one past 128. */
   async stop(): Promise<number> {
     this.child.kill("SIGTERM");
-    return this.child.exited;
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), STOP_MS_MAX);
+    const status = await this.child.exited;
+    clearTimeout(timer);
+    return status;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
