@@ -10,34 +10,33 @@
  * inode and SQLite's `data_version`: what was made private, shunned or forbidden since is not sent. A connection of
  * the thread that serves I/O is asked for that; it waits for no lock.
  *
- * Bounds. Pages are made one after the other, and no other is begun while those that are here, kept or about to be sent,
- * have more than `CLONE_PAGES_MAX_BYTES`; none is kept for longer than `CLONE_PAGE_MAX_AGE_MS`. Nothing is made
- * ahead of the second page, as stock's second request asks for the configuration too; nor while exchanges wait; nor
- * soon after a commit, as the next one would make it useless.
- *
- * Memory. Pages are large and live outside of the collector's heap, so they are not left to it: who is handed a page
- * says when its bytes have been copied (`release`), and its buffer holds the next page or is freed.
+ * Bounds. Only pages that are in files are kept (`leaf-spill.ts`), `CLONE_PAGES_MAX_BYTES` of them, none for longer
+ * than `CLONE_PAGE_MAX_AGE_MS`. They are made one after the other: each takes the memory of its largest artifact
+ * several times while it is made. Nothing is made ahead of the second page, as stock's second request asks for the
+ * configuration too; nor while exchanges wait; nor soon after a commit, as the next one would make it useless.
  */
 import { statSync } from "node:fs";
-import { latin1, utf8 } from "./bytes.ts";
+import { type Bytes, latin1, utf8 } from "./bytes.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { Db } from "./db.ts";
 import type { Executor } from "./executor.ts";
 import type { LeafJobs, ServeInput, ServeOutcome } from "./leaf-jobs.ts";
+import { dropSpilled, type SpilledReply } from "./leaf-spill.ts";
 import { CLONE_PAGE_MAX_AGE_MS, CLONE_PAGES_MAX_BYTES } from "./limits.ts";
 import { CONTENT_TYPES, decodeMessage } from "./xfer-message.ts";
 
 export type Served = Extract<ServeOutcome, { kind: "served" }>;
 
-export interface HandedReply extends Served {
-  /** To be called once, when the body has been copied or sent; the body is gone then. */
+export interface HandedReply {
+  readonly contentType: string;
+  readonly facts: Served["facts"];
+  readonly body: Bytes | SpilledReply;
+  /** To be called once, when the body has been sent or will not be. */
   release(): void;
 }
 
 /** Requests longer than this are no requests for pages. */
 const REQUEST_MAX_BYTES = 512;
-/** Served pages up to this size are kept for other clients. */
-const SHARED_MAX_BYTES = 8_000_000;
 /** Time since a commit after which the next one is not expected soon. */
 const QUIET_MS = 1_000;
 const REQUEST = /^pragma client-version (\d+(?: \d+ \d+)?)\nclone 3 (\d{1,10})\n(?:#[^\n]*\n)*$/;
@@ -53,7 +52,7 @@ interface Page {
   readonly stamp: string;
   readonly since: number;
   readonly made: Promise<Served | undefined>;
-  served: Served | undefined;
+  file: SpilledReply | undefined;
   /** Clients that were handed it and have not released it. */
   userCount: number;
   isServed: boolean;
@@ -67,27 +66,15 @@ interface Watched {
 }
 
 export class ClonePages {
-  /** Those that may be handed out. */
   private readonly pages = new Map<string, Page>();
-  /** Those that are in memory. */
-  private readonly held = new Set<Page>();
-  private making: Promise<unknown> = Promise.resolve();
-  private onFreed: (() => void) | undefined;
   private readonly watched = new Map<string, Watched>();
-  private spare: ArrayBuffer | undefined;
+  private making: Promise<unknown> = Promise.resolve();
   private sweeper: Timer | undefined;
 
   constructor(
     private readonly readers: Executor<LeafJobs>,
     private readonly clock: Clock,
   ) {}
-
-  /** Bytes that pages and the spare buffer take. */
-  get heldBytes(): number {
-    let sum = this.spare?.byteLength ?? 0;
-    for (const { served } of this.held) sum += served?.body.buffer.byteLength ?? 0;
-    return sum;
-  }
 
   /** The page that a request asks for; undefined when it has to be served like any other request. */
   async serve(input: Omit<ServeInput, "access">): Promise<HandedReply | undefined> {
@@ -99,22 +86,19 @@ export class ClonePages {
     const served = await page.made;
     if (served === undefined) return undefined;
     page.isServed = true;
-    if (served.body.buffer.byteLength > SHARED_MAX_BYTES) this.drop(page);
-    return {
-      ...served,
-      release: () => {
-        page.userCount--;
-        this.freeUnused(page);
-        this.makeAhead(input.path, request, served.facts.nextPage ?? 0);
-      },
+    this.makeAhead(input.path, request, served.facts.nextPage ?? 0);
+    const { contentType, facts, body } = served;
+    const release = () => {
+      page.userCount--;
+      this.closeUnused(page);
     };
+    return { contentType, facts, body: page.file ?? body, release };
   }
 
   /** Lets everything go. */
   close(): void {
     this.sweeper?.cancel();
-    for (const page of this.pages.values()) this.drop(page);
-    this.spare = undefined;
+    for (const page of [...this.pages.values()]) this.drop(page);
     for (const { db } of this.watched.values()) db.close();
     this.watched.clear();
   }
@@ -137,16 +121,15 @@ export class ClonePages {
       stamp,
       since: this.clock.monotonic(),
       made: this.makeInTurn(path, request),
-      served: undefined,
+      file: undefined,
       userCount: 0,
       isServed: false,
     };
     this.pages.set(key, page);
     void page.made.then((served) => {
-      page.served = served;
-      if (served !== undefined) this.held.add(page);
+      page.file = served?.spilled;
       // It may be of a newer state than its stamp says.
-      if (served === undefined || this.look(path)?.stamp !== stamp) this.drop(page);
+      if (page.file === undefined || this.look(path)?.stamp !== stamp) this.drop(page);
       this.makeSpace(page);
       this.sweepLater();
     });
@@ -154,22 +137,12 @@ export class ClonePages {
   }
 
   private makeInTurn(path: string, request: PageRequest): Promise<Served | undefined> {
-    const made = this.making.then(async () => {
-      this.makeSpace(undefined);
-      while (this.heldBytes > CLONE_PAGES_MAX_BYTES) {
-        await new Promise<void>((resolve) => {
-          this.onFreed = resolve;
-        });
-      }
-      return this.make(path, request);
-    });
+    const made = this.making.then(() => this.make(path, request));
     this.making = made;
     return made;
   }
 
   private async make(path: string, { version, sequence }: PageRequest): Promise<Served | undefined> {
-    const buffer = this.spare;
-    this.spare = undefined;
     const input: ServeInput = {
       path,
       access: "read",
@@ -178,10 +151,10 @@ export class ClonePages {
       address: "",
       arrivedAt: this.clock.now(),
       body: utf8(`pragma client-version ${version}\nclone 3 ${sequence}\n`),
-      ...(buffer !== undefined && { buffer }),
+      maySpill: true,
     };
     try {
-      const outcome = await this.readers.run("serve", input, buffer === undefined ? [] : [buffer]);
+      const outcome = await this.readers.run("serve", input);
       const isPage = outcome.kind === "served" && outcome.facts.nextPage !== undefined;
       return isPage && outcome.facts.errors === 0 ? outcome : undefined;
     } catch {
@@ -190,39 +163,28 @@ export class ClonePages {
     }
   }
 
-  /** Out of reach for further clients; its memory goes with the last one that has it. */
+  /** Out of reach for further clients; its file goes with the last one that reads it. */
   private drop(page: Page): void {
     if (this.pages.get(page.key) === page) this.pages.delete(page.key);
-    this.freeUnused(page);
+    this.closeUnused(page);
   }
 
-  private freeUnused(page: Page): void {
-    if (page.userCount > 0 || page.served === undefined || this.pages.get(page.key) === page) return;
-    const { buffer } = page.served.body;
-    page.served = undefined;
-    this.held.delete(page);
-    if (buffer.byteLength > (this.spare?.byteLength ?? 0) && buffer.byteLength <= CLONE_PAGES_MAX_BYTES) {
-      this.spare?.transfer(0);
-      this.spare = buffer;
-      this.makeSpace(undefined);
-    } else {
-      buffer.transfer(0);
-    }
-    this.onFreed?.();
+  private closeUnused(page: Page): void {
+    if (page.file === undefined || page.userCount > 0 || this.pages.get(page.key) === page) return;
+    dropSpilled(page.file);
+    page.file = undefined;
   }
 
-  /** Drops pages, those that have served first, until the rest is within the bound; `last` after all others. */
-  private makeSpace(last: Page | undefined): void {
-    const others = [...this.pages.values()].filter((page) => page !== last && page.served !== undefined);
-    const order = [
-      ...others.filter(({ isServed }) => isServed),
-      ...others.filter(({ isServed }) => !isServed),
-    ];
-    for (const page of last === undefined ? order : [...order, last]) {
-      if (this.heldBytes <= CLONE_PAGES_MAX_BYTES) return;
-      this.spare?.transfer(0);
-      this.spare = undefined;
-      if (this.heldBytes > CLONE_PAGES_MAX_BYTES) this.drop(page);
+  /** Drops pages until the rest is within the bound: those that were served first, `newest` last. */
+  private makeSpace(newest: Page): void {
+    const order = [...this.pages.values()].filter((page) => page !== newest && page.file !== undefined);
+    order.sort((a, b) => Number(b.isServed) - Number(a.isServed));
+    order.push(newest);
+    let bytes = order.reduce((sum, page) => sum + (page.file?.length ?? 0), 0);
+    for (const page of order) {
+      if (bytes <= CLONE_PAGES_MAX_BYTES) return;
+      bytes -= page.file?.length ?? 0;
+      this.drop(page);
     }
   }
 
@@ -235,7 +197,6 @@ export class ClonePages {
       this.sweeper = undefined;
       for (const page of [...this.pages.values()]) if (this.isOld(page)) this.drop(page);
       if (this.pages.size > 0) this.sweepLater();
-      else this.spare = undefined;
     });
   }
 

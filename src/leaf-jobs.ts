@@ -7,11 +7,12 @@
  * reopened. An exchange that turns out to need a write is handed back unserved, with its body.
  */
 import { statSync } from "node:fs";
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { RepoError } from "./errors.ts";
 import { Transferable } from "./executor.ts";
 import type { EpochMs } from "./julian.ts";
+import { type SpilledReply, spill } from "./leaf-spill.ts";
 import { createSyncJobs } from "./leaf-sync-jobs.ts";
 import { LOCK_WAIT_MS } from "./limits.ts";
 import type { PeerId } from "./peer-id.ts";
@@ -29,6 +30,10 @@ import type { Framing } from "./xfer-message.ts";
  * heap, which therefore looks small to the collector while the process grows.
  */
 const COLLECT_FROM_BYTES = 1_000_000;
+/** Smaller replies stay in memory. */
+const SPILL_FROM_BYTES = 262_144;
+/** Memory kept for the next reply. */
+const PAGE_KEPT_MAX_BYTES = 8_000_000;
 
 export type Access = "read" | "write";
 
@@ -41,8 +46,8 @@ export interface ServeInput {
   /** When the exchange arrived: waiting for another process's lock counts from here. */
   readonly arrivedAt: EpochMs;
   readonly body: Bytes;
-  /** For the reply to be written in, where it is large enough; it comes back under the reply's body. */
-  readonly buffer?: ArrayBuffer;
+  /** A large reply may come in a file. */
+  readonly maySpill?: boolean;
   /** As `ServeOptions` has them. */
   readonly replyFraming?: Framing;
   readonly replyMaxBytes?: number;
@@ -52,7 +57,9 @@ export type ServeOutcome =
   | {
       readonly kind: "served";
       readonly contentType: string;
+      /** Empty when the reply was spilled. */
       readonly body: Bytes;
+      readonly spilled: SpilledReply | undefined;
       readonly facts: ServeFacts;
     }
   | { readonly kind: "write-needed"; readonly body: Bytes };
@@ -93,6 +100,24 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     return repo;
   });
 
+  // Spilled replies are written in the same memory one after the other.
+  let page: ArrayBuffer | undefined;
+
+  const serveSpilling = (repo: Repo, input: ServeInput): Transferable<ServeOutcome> => {
+    const lent = page?.detached === false ? page : undefined;
+    const options = lent === undefined ? input : { ...input, buffer: lent };
+    const { body, ...reply } = serveExchange(repo, input, options);
+    const spilled = body.length < SPILL_FROM_BYTES ? undefined : spill(body, deps.random);
+    if (spilled === undefined) {
+      const own = body.buffer === lent ? body.slice() : body;
+      return new Transferable({ kind: "served", ...reply, body: own, spilled }, [own.buffer]);
+    }
+    if (body.buffer.byteLength <= PAGE_KEPT_MAX_BYTES) page = body.buffer;
+    else free(body);
+    Bun.gc(false);
+    return new Transferable({ kind: "served", ...reply, body: new Uint8Array(0), spilled }, []);
+  };
+
   return {
     ...syncJobs,
 
@@ -104,9 +129,12 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
         repo.db.setBusyTimeout(Math.max(0, LOCK_WAIT_MS - waited));
       }
       try {
-        const reply = serveExchange(repo, input, input);
-        if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
-        return new Transferable({ kind: "served", ...reply }, [reply.body.buffer]);
+        if (input.maySpill !== true) {
+          const reply = serveExchange(repo, input, input);
+          if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
+          return new Transferable({ kind: "served", ...reply, spilled: undefined }, [reply.body.buffer]);
+        }
+        return serveSpilling(repo, input);
       } catch (error) {
         if (access === "read" && error instanceof WriteNeeded) {
           return new Transferable({ kind: "write-needed", body }, [body.buffer]);

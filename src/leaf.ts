@@ -17,12 +17,8 @@ import type { Logger } from "./log.ts";
 import type { Random } from "./random.ts";
 import { errorReply } from "./sync-server.ts";
 import { createTelemetry, type Telemetry } from "./telemetry.ts";
-import {
-  type HttpExchange,
-  type HttpExchangeReply,
-  type HttpServer,
-  serveHttp,
-} from "./transport-http-server.ts";
+import type { HttpExchangeReply } from "./transport-http-reply.ts";
+import { type HttpExchange, type HttpServer, serveHttp } from "./transport-http-server.ts";
 
 export interface LeafOptions {
   /** One repository file, or a directory whose `*.fossil` files are served each at `/NAME`. */

@@ -44,8 +44,8 @@ export const DOWNLOAD_BUDGET_BYTES = 5_000_000;
 /** Longest time to spend on one reply, as Fossil's `max-download-time` default. */
 export const DOWNLOAD_BUDGET_MS = 30_000;
 
-/** Pages of clones kept in memory, served or made ahead, and the buffer for the next one. */
-export const CLONE_PAGES_MAX_BYTES = 32_000_000;
+/** Pages of clones kept in files, served or made ahead. */
+export const CLONE_PAGES_MAX_BYTES = 64_000_000;
 
 /** Replies on their way to HTTP clients beyond which further ones are held back for a while. */
 export const HTTP_UNSENT_MAX_BYTES = 32_000_000;
@@ -297,3 +297,12 @@ export const MESH_SOON_MS = 1_000;
 
 /** Announcing peers that are kept in mind without having told of themselves. */
 export const MESH_HEARD_MAX_COUNT = 256;
+
+/** Exchanges of a bridge with its server at the same time. */
+export const BRIDGE_EXCHANGE_MAX_COUNT = 16;
+
+/** Largest message that a bridge passes on: it holds the message in memory. */
+export const BRIDGE_MESSAGE_MAX_BYTES = 268_435_456;
+
+/** Artifacts announced by a bridge that are kept in mind until its next look at the server. */
+export const BRIDGE_KNOWN_MAX_COUNT = 100_000;

@@ -16,7 +16,7 @@ import type { Clock } from "./clock.ts";
 import { LimitError } from "./errors.ts";
 import { HTTP_DRAIN_MS, HTTP_IDLE_SECONDS, MESSAGE_MAX_BYTES } from "./limits.ts";
 import { type ListenAddress, listenFailure } from "./listen-address.ts";
-import { UnsentReplies } from "./transport-http-unsent.ts";
+import { type HttpExchangeReply, UnsentReplies } from "./transport-http-reply.ts";
 
 /** One request of a sync client, whole. */
 export interface HttpExchange {
@@ -28,14 +28,6 @@ export interface HttpExchange {
   /** Address of the peer, without port. */
   readonly address: string;
   readonly body: Bytes;
-}
-
-export interface HttpExchangeReply {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: Bytes;
-  /** Called when the body has been copied and is not looked at again. */
-  readonly release?: () => void;
 }
 
 export interface HttpServerOptions {
@@ -65,8 +57,7 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
   const bodyMaxBytes = options.bodyMaxBytes ?? MESSAGE_MAX_BYTES;
   let activeCount = 0;
   let onIdle: (() => void) | undefined;
-  // The server forgets the address of a request once its reply has left.
-  const unsent = new UnsentReplies((request) => server.requestIP(request) !== null, options.clock);
+  const unsent = new UnsentReplies(() => server, options.clock);
 
   const app = new Hono<Env>();
   app.post("*", async (context, next) => {
@@ -86,14 +77,7 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
         address: server.requestIP(raw)?.address ?? "",
         body,
       });
-      await unsent.admit(raw, reply.body.length);
-      server.timeout(raw, HTTP_IDLE_SECONDS);
-      const response = new Response(reply.body, {
-        status: reply.status,
-        headers: { "Content-Type": reply.contentType, Connection: "close" },
-      });
-      reply.release?.(); // A response copies its body.
-      return response;
+      return await unsent.respond(raw, reply);
     } catch (error) {
       if (error instanceof LimitError) return closing(413, error.message);
       if (raw.signal.aborted) return closing(400, "the request ended before its body did");
@@ -120,6 +104,7 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
       // Replies are buffers already handed to the sockets: let them leave, but wait for no idle browser.
       await Promise.race([stopped, options.clock.sleep(HTTP_DRAIN_MS)]);
       await server.stop(true);
+      unsent.close();
     },
   };
 }
