@@ -92,6 +92,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     this.startedMs = deps.clock.now();
     this.connection = new BrokerConnection(socket, {
       pendingBytesMax: limits.pendingBytesMax,
+      buffers: state.buffers,
       onSlow: () => this.slow(),
     });
     this.parser = new NatsParser({ ...limits, dialect: "client" });

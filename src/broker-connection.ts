@@ -1,13 +1,16 @@
 /**
- * The sending side of a connection. What one tick writes is gathered in one buffer and goes to the socket in one
+ * The sending side of a connection. What one tick writes is gathered in one borrowed buffer and goes to the socket in one
  * call at the end of the tick. What the socket does not take waits and goes on at `drain`. When more than the
  * limit waits, the reader is too slow: the connection is closed at once and `onSlow` says so, as nats-server does.
  */
 
+import type { BufferPool } from "./broker-buffers.ts";
 import type { BrokerSocket } from "./broker-socket.ts";
 
-const BUFFER_BYTES = 4_096;
-const BUFFER_KEPT_BYTES_MAX = 262_144;
+/** Stands for no buffer. */
+const NONE = Buffer.alloc(0);
+/** The room that a tick begins with is that of the last one, within this. */
+const ROOM_BYTES_MAX = 1_048_576;
 const CR = 13;
 const LF = 10;
 /** Up to here a loop is faster than a call that copies. */
@@ -20,11 +23,13 @@ const { copy, latin1Write } = Buffer.prototype as unknown as {
 
 export interface ConnectionOptions {
   readonly pendingBytesMax: number;
+  readonly buffers: BufferPool;
   readonly onSlow: () => void;
 }
 
 export class BrokerConnection {
-  private buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  private buffer: Buffer = NONE;
+  private roomBytes = 0;
   private start = 0;
   private end = 0;
   private scheduled = false;
@@ -76,13 +81,13 @@ export class BrokerConnection {
     this.scheduled = false;
     if (this.blocked || this.state === "closed") return;
     if (this.pendingBytes > 0) {
-      this.start += this.socket.write(this.buffer.subarray(this.start, this.end));
+      const taken = this.socket.write(this.buffer.subarray(this.start, this.end));
+      // Writing may have found the socket closed, and the buffer given back.
+      this.start = Math.min(this.start + taken, this.end);
     }
     this.blocked = this.pendingBytes > 0;
     if (this.blocked) return;
-    this.start = 0;
-    this.end = 0;
-    if (this.buffer.length > BUFFER_KEPT_BYTES_MAX) this.buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+    this.giveBack();
     if (this.state === "ending") {
       this.state = "closed";
       this.socket.end();
@@ -104,12 +109,24 @@ export class BrokerConnection {
   /** Closes at once. */
   terminate(): void {
     this.state = "closed";
+    this.giveBack();
     this.socket.terminate();
   }
 
   /** Notes that the socket is gone. */
   gone(): void {
     this.state = "closed";
+    this.giveBack();
+  }
+
+  /** Nothing waits: the buffer is for others. */
+  private giveBack(): void {
+    if (this.buffer === NONE) return;
+    this.roomBytes = Math.min(this.end, ROOM_BYTES_MAX);
+    this.options.buffers.give(this.buffer);
+    this.buffer = NONE;
+    this.start = 0;
+    this.end = 0;
   }
 
   private schedule(): void {
@@ -134,12 +151,14 @@ export class BrokerConnection {
     if (this.end + count <= this.buffer.length) return true;
     // Twice the room, so that what waits is moved rarely however much of it there is.
     const wanted = 2 * (this.pendingBytes + count);
+    const { buffer, start, end } = this;
     const larger =
-      wanted > this.buffer.length ? Buffer.allocUnsafe(2 ** Math.ceil(Math.log2(wanted))) : this.buffer;
-    this.buffer.copy(larger, 0, this.start, this.end);
-    this.end -= this.start;
+      wanted > buffer.length ? this.options.buffers.take(Math.max(wanted, this.roomBytes)) : buffer;
+    buffer.copy(larger, 0, start, end);
+    this.end = end - start;
     this.start = 0;
     this.buffer = larger;
+    if (larger !== buffer && buffer !== NONE) this.options.buffers.give(buffer);
     return true;
   }
 }

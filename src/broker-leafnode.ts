@@ -99,6 +99,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.startedMs = deps.clock.now();
     this.connection = new BrokerConnection(socket, {
       pendingBytesMax: limits.pendingBytesMax,
+      buffers: state.buffers,
       onSlow: () => {
         state.slowConsumers++;
       },

@@ -1,7 +1,7 @@
 /**
  * Sockets as the broker sees them, so that a simulator can put its own in their place.
  *
- * A socket buffers nothing: `write` returns how many bytes it took, and `onDrain` says when to go on. `end` closes
+ * A socket buffers nothing: `write` returns how many bytes it took, of which it keeps no view, and `onDrain` says when to go on. `end` closes
  * after what was taken has left; `terminate` closes at once. After either, or when the peer closes, `onClose` is
  * called exactly once. Chunks passed to `onData` belong to the receiver.
  */

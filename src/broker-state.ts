@@ -1,5 +1,6 @@
 /** What the parts of one broker share: its settings, its router, what it counts, and its open sessions. */
 import { Authenticator, type BrokerAuth } from "./broker-auth.ts";
+import { BufferPool } from "./broker-buffers.ts";
 import { BrokerRouter } from "./broker-router.ts";
 import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
 import type { Clock } from "./clock.ts";
@@ -98,6 +99,7 @@ export class BrokerState {
   readonly authenticator: Authenticator;
   readonly tls: TlsSettings | undefined;
   readonly router: BrokerRouter;
+  readonly buffers = new BufferPool();
   readonly sessions = new Map<number, BrokerSession>();
   /** Leafnodes that have joined, by the server id of the other side. */
   readonly leaves = new Map<string, JoinedLeaf>();
