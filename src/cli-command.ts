@@ -24,7 +24,7 @@ export interface Arg<T = unknown> {
   readonly bare?: string;
   /** May be given several times; the value is then an array. In the environment: separated by commas. */
   readonly repeat?: boolean;
-  /** For positionals: must be there. */
+  /** Must be there. */
   readonly required?: boolean;
   /** @throws UsageError from `badValue` */
   readonly parse: (text: string) => unknown;
@@ -37,7 +37,7 @@ export type Values<A extends Args> = {
   readonly [K in keyof A]: A[K] extends Arg<infer T> ? T : never;
 };
 
-type Spec = Pick<Arg, "description" | "valueHint" | "alias" | "default" | "bare" | "repeat">;
+type Spec = Pick<Arg, "description" | "valueHint" | "alias" | "default" | "bare" | "repeat" | "required">;
 export type Parser<T> = (text: string) => T;
 
 export const text: Parser<string> = (value) => value;
@@ -45,6 +45,7 @@ export const text: Parser<string> = (value) => value;
 /** An option with a value: `--name VALUE`. */
 export function option<T>(spec: Spec & { readonly repeat: true }, parse: Parser<T>): Arg<readonly T[]>;
 export function option<T>(spec: Spec & { readonly default: string }, parse: Parser<T>): Arg<T>;
+export function option<T>(spec: Spec & { readonly required: true }, parse: Parser<T>): Arg<T>;
 export function option<T>(spec: Spec, parse: Parser<T>): Arg<T | undefined>;
 export function option<T>(spec: Spec, parse: Parser<T>): Arg<T> {
   return { type: "string", ...spec, parse };

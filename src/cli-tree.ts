@@ -8,6 +8,7 @@ export const rootCommand = group({
     { line: "edgesync leaf --repo project.fossil --serve-http", about: "serve it to stock Fossil clients" },
   ],
   subCommands: {
+    bridge: async () => (await import("./cmd-bridge.ts")).bridgeCommand,
     leaf: async () => (await import("./cmd-leaf.ts")).leafCommandAs("edgesync leaf"),
     repo: async () => (await import("./cmd-repo.ts")).repoCommand,
     status: async () => (await import("./cmd-status.ts")).statusCommandAs("edgesync status"),

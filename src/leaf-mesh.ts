@@ -264,7 +264,9 @@ export class LeafMesh {
 
   /** Whether a peer has not the same as this one, as far as can be told without asking. */
   private differs({ unclustered, artifactCount }: PeerFacts): boolean {
-    return unclustered !== this.own?.unclustered || artifactCount !== this.own?.artifactCount;
+    // A bridge does not know how many there are.
+    const counts = artifactCount > 0 && artifactCount !== this.own?.artifactCount;
+    return counts || unclustered !== this.own?.unclustered;
   }
 
   private lose(peerId: string): void {

@@ -80,6 +80,27 @@ export const BUSY_TIMEOUT_MS = 10_000;
 /** How long an HTTP socket may be silent while a request arrives or a reply leaves, in seconds. */
 export const HTTP_IDLE_SECONDS = 120;
 
+/** Slowest rate at which the body of an HTTP request may come, once it has been waited for. */
+export const HTTP_BODY_MIN_BYTES_PER_SECOND = 1_024;
+
+/** Bodies of HTTP requests that are held at the same time, where one alone is not larger. */
+export const HTTP_BODIES_MAX_BYTES = 1_073_741_824;
+
+/** HTTP exchanges at the same time. */
+export const HTTP_VISIT_MAX_COUNT = 1_000;
+
+/** HTTP exchanges at the same time of one address, which may be an office behind one router. */
+export const HTTP_ADDRESS_VISIT_MAX_COUNT = 64;
+
+/** Clones at the same time of one address. */
+export const HTTP_ADDRESS_CLONE_MAX_COUNT = 32;
+
+/** Largest body that is read of an HTTP request that is to be turned away. */
+export const HTTP_REFUSED_BODY_MAX_BYTES = 65_536;
+
+/** How long the body of an HTTP request that is to be turned away is waited for. */
+export const HTTP_REFUSED_BODY_MS = 2_000;
+
 /** How long a stopping HTTP server waits for the last replies to leave its sockets. */
 export const HTTP_DRAIN_MS = 1_000;
 
