@@ -49,20 +49,22 @@ export function applyDelta(
   options: ApplyOptions = {},
 ): Bytes {
   const reader = new DeltaReader(asBuffer(delta));
-  const size = readHeader(reader);
-  if (size > sizeMax) {
-    throw new LimitError("delta-size", `delta declares an output of ${size} bytes, more than ${sizeMax}`);
-  }
+  const size = readSize(reader, sizeMax);
   const commandsAt = reader.at;
   if (size > source.length + delta.length) {
-    walk(reader, size, asBuffer(source), undefined);
+    walkCommands(reader, size, source.length, undefined);
     reader.at = commandsAt;
   }
   // Uninitialized: a walk that ends without an error has written every byte.
   const { memory } = options;
   const fits = memory !== undefined && memory.length >= size;
   const target = fits ? asBuffer(memory.subarray(0, size)) : Buffer.allocUnsafeSlow(size);
-  const checksum = walk(reader, size, asBuffer(source), target);
+  const checksum = walkCommands(
+    reader,
+    size,
+    source.length,
+    new Copier(asBuffer(source), reader.bytes, target),
+  );
   if (options.verifyChecksum === true) {
     const actual = deltaChecksum(target);
     if (actual !== checksum) {
@@ -77,10 +79,34 @@ export function applyDelta(
 }
 
 /**
- * Runs the commands up to the final `;`, into `target` if there is one. Returns the checksum there.
- * `target`, if given, has room for `size` bytes; nothing is written past it whatever the commands say.
+ * The first line.
+ *
+ * @throws FormatError `delta-header`; LimitError `delta-size`
  */
-function walk(reader: DeltaReader, size: number, source: Buffer, target: Buffer | undefined): number {
+export function readSize(reader: DeltaReader, sizeMax: number): number {
+  const size = readHeader(reader);
+  if (size <= sizeMax) return size;
+  throw new LimitError("delta-size", `delta declares an output of ${size} bytes, more than ${sizeMax}`);
+}
+
+/** Told of the pieces that make the target, in order: `count` bytes that go to `at`. None is out of range. */
+export interface PieceSink {
+  copied(offset: number, count: number, at: number): void;
+  /** `offset`: in the delta. */
+  quoted(offset: number, count: number, at: number): void;
+}
+
+/**
+ * Runs the commands up to the final `;`. Returns the checksum there. The pieces make exactly `size` bytes.
+ *
+ * @throws FormatError as `applyDelta`
+ */
+export function walkCommands(
+  reader: DeltaReader,
+  size: number,
+  sourceSize: number,
+  sink: PieceSink | undefined,
+): number {
   const delta = reader.bytes;
   const end = delta.length;
   let written = 0;
@@ -94,27 +120,44 @@ function walk(reader: DeltaReader, size: number, source: Buffer, target: Buffer 
       }
       return count;
     }
-    let from: Buffer;
     let offset: number;
+    let available: number;
     if (command === COPY) {
-      from = source;
       offset = reader.number();
+      available = sourceSize;
       if (!reader.take(COPY_END)) throw badCommand(reader, "a copy ends with a comma");
     } else if (command === LITERAL) {
-      from = delta;
       offset = reader.at;
+      available = end;
       reader.at += count;
     } else {
       throw badCommand(reader, "a command is a copy (@), a literal (:) or the end (;)");
     }
-    if (offset + count > from.length) throw outOfRange(command, offset, count, from.length);
+    if (offset + count > available) throw outOfRange(command, offset, count, available);
     if (count > size - written) {
       throw new FormatError("delta-length", `delta declares ${size} bytes of output but makes more`);
     }
-    if (target !== undefined) copyBytes(from, offset, target, written, count);
+    if (command === COPY) sink?.copied(offset, count, written);
+    else sink?.quoted(offset, count, written);
     written += count;
   }
   throw new FormatError("delta-end", `delta of ${end} bytes ends without a checksum and semicolon`);
+}
+
+class Copier implements PieceSink {
+  constructor(
+    private readonly source: Buffer,
+    private readonly delta: Buffer,
+    private readonly target: Buffer,
+  ) {}
+
+  copied(offset: number, count: number, at: number): void {
+    copyBytes(this.source, offset, this.target, at, count);
+  }
+
+  quoted(offset: number, count: number, at: number): void {
+    copyBytes(this.delta, offset, this.target, at, count);
+  }
 }
 
 function copyBytes(from: Buffer, offset: number, target: Buffer, at: number, count: number): void {

@@ -8,26 +8,26 @@
  *      any that are not known here stay;
  *   2. shunned artifacts go, and what is a delta of them becomes full text first;
  *   3. `unclustered` holds every artifact that is not private, `phantom` every one without content;
- *   4. all artifacts are linked in one batch, along the delta trees, each expanded once, in the order of
- *      stock (`repo-stock-trees.ts`). What cannot be expanded for want of a phantom is passed over; what
+ *   4. all artifacts are linked in one batch, along the delta trees, in the order of stock
+ *      (`repo-stock-trees.ts`); ordinary files are not expanded (`repo-artifact-walk.ts`). What cannot be expanded for want of a phantom is passed over; what
  *      is damaged is named in the report, and the rest still linked;
  *   5. a project whose main branch has no tag gets it on its first check-in, as two control artifacts;
  *   6. files that only private check-ins use become private, as the check-ins themselves.
  *
  * Secondary indexes of mlink and event, which linking does not use, are made at the end, in one go each.
  *
- * Reading (`walkTree`: expand) and linking meet in one callback of bytes, so that expanding and
+ * Reading (`walkArtifacts`: expand) and linking meet in one callback of bytes, so that expanding and
  * parsing can move to worker threads and hand in the same sequence.
  */
-import { looksLikeArtifact } from "./artifact-cards.ts";
 import { formatArtifact } from "./artifact-format.ts";
 import type { Db } from "./db.ts";
 import type { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import type { Repo } from "./repo.ts";
+import { walkArtifacts } from "./repo-artifact-walk.ts";
 import type { Rid } from "./repo-content.ts";
 import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
-import { type Trees, walkTree } from "./repo-delta-tree.ts";
+import type { Trees } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
@@ -125,11 +125,13 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
   let artifactCount = 0;
   let linkedCount = 0;
   const visitor = {
-    visit(node: StockNode, bytes: Uint8Array): void {
-      if (bytes.length !== node.size) fixSize.run(bytes.length, node.rid);
-      // A manifest is needed again to expand its parent, most often the next one in its tree.
-      if (looksLikeArtifact(bytes)) content.remember(node.hash, bytes);
-      if (crosslink(context, node.rid, bytes) !== undefined) linkedCount++;
+    visit(node: StockNode, size: number, bytes: Uint8Array | undefined): void {
+      if (size !== node.size) fixSize.run(size, node.rid);
+      if (bytes !== undefined) {
+        // A manifest is needed again to expand its parent, most often the next one in its tree.
+        content.remember(node.hash, bytes);
+        if (crosslink(context, node.rid, bytes) !== undefined) linkedCount++;
+      }
       if (++artifactCount % reportEvery === 0) onProgress?.({ artifactCount, artifactTotal });
     },
     damaged({ hash }: StockNode, error: RepoError): void {
@@ -141,7 +143,7 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
     deltasOf: (source) => stock.deltasOf(source),
     expanded: (rid) => (context.manifests.kept(rid) ? content.cached(content.hashOf(rid)) : undefined),
   };
-  for (const root of stock.roots()) walkTree(content, root, trees, visitor);
+  for (const root of stock.roots()) walkArtifacts(content, root, trees, visitor);
   return { artifactCount, linkedCount, damaged };
 }
 

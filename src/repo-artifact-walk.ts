@@ -1,0 +1,135 @@
+/**
+ * Visiting all artifacts along their delta trees, expanding only those that look like more than ordinary files:
+ * linking needs no others. Of an ordinary file that is stored as a delta, the ends and the size are found without
+ * it (`delta-ends.ts`); the delta is checked all the same. Where the ends cannot be told, it is expanded.
+ *
+ * Depth first, with an explicit stack, in the order that the caller gives; otherwise as `repo-delta-tree.ts`.
+ */
+import { looksLikeArtifact } from "./artifact-cards.ts";
+import { type Bytes, free } from "./bytes.ts";
+import { applyDelta } from "./delta-decode.ts";
+import { type Ends, endsAfter, endsOf } from "./delta-ends.ts";
+import { FormatError, LimitError, RepoError } from "./errors.ts";
+import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
+import type { Content } from "./repo-content.ts";
+import type { TreeNode, Trees } from "./repo-delta-tree.ts";
+
+export interface ArtifactVisitor<N extends TreeNode = TreeNode> {
+  /** @param content of what looks like more than an ordinary file; `size` is in bytes */
+  visit(node: N, size: number, content: Uint8Array | undefined): void;
+  /** The artifact cannot be expanded: what is stored is damaged, or what it is a delta of is. */
+  damaged(node: N, error: RepoError): void;
+}
+
+interface Seen {
+  readonly ends: Ends;
+  /** Where it had to be expanded. */
+  readonly content: Uint8Array | undefined;
+}
+
+/** An artifact of which some deltas are still to be visited. */
+interface Frame<N> {
+  readonly node: N;
+  readonly deltas: readonly N[];
+  next: number;
+  readonly ends: Ends | undefined;
+  content: Uint8Array | undefined;
+  /** Instead of the ends. */
+  readonly error: RepoError | undefined;
+}
+
+/** Content from this size on is freed at once: the collector is slow to see memory outside its heap. */
+const FREE_MIN_BYTES = 1_000_000;
+
+/** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
+export function walkArtifacts<N extends TreeNode>(
+  content: Content,
+  root: N,
+  trees: Trees<N>,
+  visitor: ArtifactVisitor<N>,
+): void {
+  const walk = new ArtifactWalk(content, trees, visitor);
+  walk.enter(root, undefined);
+  walk.run();
+}
+
+class ArtifactWalk<N extends TreeNode> {
+  private readonly stack: Frame<N>[] = [];
+  private heldBytes = 0;
+
+  constructor(
+    private readonly content: Content,
+    private readonly trees: Trees<N>,
+    private readonly visitor: ArtifactVisitor<N>,
+  ) {}
+
+  run(): void {
+    const { stack } = this;
+    for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
+      const node = frame.deltas[frame.next++];
+      if (node !== undefined) this.enter(node, frame);
+      else this.release(stack.pop()!);
+    }
+  }
+
+  enter(node: N, source: Frame<N> | undefined): void {
+    let seen: Seen | undefined;
+    let error = source?.error;
+    try {
+      if (error === undefined) seen = this.see(node, source);
+    } catch (thrown) {
+      if (!(thrown instanceof RepoError) || thrown.code !== "content-damaged") throw thrown;
+      error = thrown;
+    }
+    if (source !== undefined && source.next === source.deltas.length) {
+      this.release(source);
+      this.stack.pop();
+    }
+    if (seen === undefined) this.visitor.damaged(node, error!);
+    else {
+      const isFile = !looksLikeArtifact(seen.ends.bytes);
+      this.visitor.visit(node, seen.ends.size, isFile ? undefined : seen.content);
+    }
+    if (node.hasDeltas) this.push(node, seen, error);
+  }
+
+  private see(node: N, source: Frame<N> | undefined): Seen {
+    const atHand = this.trees.expanded?.(node.rid);
+    if (atHand !== undefined) return { ends: endsOf(atHand), content: atHand };
+    const stored = this.content.expandStep(node.rid, undefined);
+    if (source !== undefined) return this.seeDelta(node, source, stored);
+    const ends = endsOf(stored);
+    if (looksLikeArtifact(ends.bytes)) return { ends, content: stored };
+    if (stored.length >= FREE_MIN_BYTES) free(stored as Bytes);
+    return { ends, content: undefined };
+  }
+
+  private seeDelta(node: N, source: Frame<N>, delta: Uint8Array): Seen {
+    try {
+      const ends = endsAfter(source.ends!, delta);
+      if (ends !== undefined && !looksLikeArtifact(ends.bytes)) return { ends, content: undefined };
+      // A frame may have been dropped, or not been expanded; getting it is possible, as its ends are known.
+      const content = applyDelta(source.content ?? this.content.get(source.node.rid)!, delta);
+      return { ends: endsOf(content), content };
+    } catch (error) {
+      if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
+      this.content.get(node.rid); // Throws what is to be said of it.
+      throw error;
+    }
+  }
+
+  private push(node: N, seen: Seen | undefined, error: RepoError | undefined): void {
+    const { stack } = this;
+    const frame = { node, deltas: this.trees.deltasOf(node.rid), next: 0, error };
+    stack.push({ ...frame, ends: seen?.ends, content: seen?.content });
+    this.heldBytes += seen?.content?.length ?? 0;
+    for (let i = 0; this.heldBytes > DELTA_TREE_HELD_BYTES && i < stack.length - 1; i++) {
+      this.release(stack[i]!);
+    }
+  }
+
+  private release(frame: Frame<N>): void {
+    this.heldBytes -= frame.content?.length ?? 0;
+    frame.content = undefined;
+  }
+}
