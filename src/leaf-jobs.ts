@@ -7,12 +7,12 @@
  * reopened. An exchange that turns out to need a write is handed back unserved, with its body.
  */
 import { statSync } from "node:fs";
-import { type Bytes, free } from "./bytes.ts";
+import type { Bytes } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { RepoError } from "./errors.ts";
 import { Transferable } from "./executor.ts";
 import type { EpochMs } from "./julian.ts";
-import { type SpilledReply, spill } from "./leaf-spill.ts";
+import { CannotSpill, type SpilledReply, SpillFile } from "./leaf-spill.ts";
 import { createSyncJobs } from "./leaf-sync-jobs.ts";
 import { LOCK_WAIT_MS } from "./limits.ts";
 import type { PeerId } from "./peer-id.ts";
@@ -32,8 +32,7 @@ import type { Framing } from "./xfer-message.ts";
 const COLLECT_FROM_BYTES = 1_000_000;
 /** Smaller replies stay in memory. */
 const SPILL_FROM_BYTES = 262_144;
-/** Memory kept for the next reply. */
-const PAGE_KEPT_MAX_BYTES = 8_000_000;
+const NOTHING = new Uint8Array(0);
 
 export type Access = "read" | "write";
 
@@ -100,22 +99,29 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
     return repo;
   });
 
-  // Spilled replies are written in the same memory one after the other.
-  let page: ArrayBuffer | undefined;
-
+  /** A reply that is large, or a page of a clone, in a file; any other in memory. */
   const serveSpilling = (repo: Repo, input: ServeInput): Transferable<ServeOutcome> => {
-    const lent = page?.detached === false ? page : undefined;
-    const options = lent === undefined ? input : { ...input, buffer: lent };
-    const { body, ...reply } = serveExchange(repo, input, options);
-    const spilled = body.length < SPILL_FROM_BYTES ? undefined : spill(body, deps.random);
-    if (spilled === undefined) {
-      const own = body.buffer === lent ? body.slice() : body;
-      return new Transferable({ kind: "served", ...reply, body: own, spilled }, [own.buffer]);
+    const file = new SpillFile(deps.random);
+    try {
+      const { body, ...reply } = serveExchange(repo, input, { ...input, sink: file });
+      const isInMemory = file.length === 0;
+      if (isInMemory && (body.length < SPILL_FROM_BYTES || !file.tryWrite(body))) {
+        return new Transferable({ kind: "served", ...reply, body, spilled: undefined }, [body.buffer]);
+      }
+      if (!isInMemory) file.write(body);
+      Bun.gc(false);
+      return new Transferable({ kind: "served", ...reply, body: NOTHING, spilled: file.keep() }, []);
+    } catch (error) {
+      file.drop();
+      if (error instanceof CannotSpill) return serveInMemory(repo, input);
+      throw error;
     }
-    if (body.buffer.byteLength <= PAGE_KEPT_MAX_BYTES) page = body.buffer;
-    else free(body);
-    Bun.gc(false);
-    return new Transferable({ kind: "served", ...reply, body: new Uint8Array(0), spilled }, []);
+  };
+
+  const serveInMemory = (repo: Repo, input: ServeInput): Transferable<ServeOutcome> => {
+    const reply = serveExchange(repo, input, input);
+    if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
+    return new Transferable({ kind: "served", ...reply, spilled: undefined }, [reply.body.buffer]);
   };
 
   return {
@@ -129,12 +135,7 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
         repo.db.setBusyTimeout(Math.max(0, LOCK_WAIT_MS - waited));
       }
       try {
-        if (input.maySpill !== true) {
-          const reply = serveExchange(repo, input, input);
-          if (reply.body.length > COLLECT_FROM_BYTES) Bun.gc(false);
-          return new Transferable({ kind: "served", ...reply, spilled: undefined }, [reply.body.buffer]);
-        }
-        return serveSpilling(repo, input);
+        return input.maySpill === true ? serveSpilling(repo, input) : serveInMemory(repo, input);
       } catch (error) {
         if (access === "read" && error instanceof WriteNeeded) {
           return new Transferable({ kind: "write-needed", body }, [body.buffer]);

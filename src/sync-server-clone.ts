@@ -38,7 +38,7 @@ export function handleClone(x: ServerExchange, { protocol, sequence }: CloneCard
   offerFilesOnClone(x);
   if (protocol !== undefined && protocol >= PAGED_PROTOCOL && sequence !== undefined) {
     const asStored = protocol >= STORED_PROTOCOL;
-    if (asStored) x.isRawReply = true;
+    if (asStored) x.replyRaw();
     if (sequence <= 0) throw new ExchangeRefused("clone-sequence", TEXTS.cloneSequence, false);
     x.nextPage = sendPage(x, positionOf(sequence, maxRid(x.repo.db)), asStored);
     x.out.card({ type: "clone_seqno", sequence: x.nextPage });

@@ -18,7 +18,7 @@ import { Unversioned } from "./repo-unversioned.ts";
 import { isAllowed } from "./sync-server-rights.ts";
 import { type PeerVersion, UNKNOWN_VERSION } from "./sync-version.ts";
 import type { CardType } from "./xfer-card.ts";
-import { MessageWriter } from "./xfer-format.ts";
+import { type MessageSink, MessageWriter } from "./xfer-format.ts";
 
 /** The request cannot be answered without writing, and the repository was opened for reading. */
 export class WriteNeeded extends EdgeSyncError {
@@ -47,14 +47,15 @@ export class ExchangeRefused extends EdgeSyncError {
 const STRANGER = "anonymous";
 
 export interface ExchangeSettings {
-  /** For the reply to be written in, where it is large enough. */
-  readonly buffer?: ArrayBuffer | undefined;
+  /** Where a reply that travels raw goes while it is written; what `finish` returns is then the rest. */
+  readonly sink?: MessageSink | undefined;
   /** Bounds the budget that the repository's settings give a reply. */
   readonly budgetMaxBytes?: number | undefined;
 }
 
 export class ServerExchange {
-  readonly out: MessageWriter;
+  readonly out = new MessageWriter();
+  private readonly sink: MessageSink | undefined;
   readonly content: Content;
   readonly unversioned: Unversioned;
   readonly configuration: ConfigExchange;
@@ -102,9 +103,9 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
-    { buffer, budgetMaxBytes = Number.POSITIVE_INFINITY }: ExchangeSettings = {},
+    { sink, budgetMaxBytes = Number.POSITIVE_INFINITY }: ExchangeSettings = {},
   ) {
-    this.out = new MessageWriter(buffer);
+    this.sink = sink;
     this.content = repo.content;
     this.unversioned = new Unversioned(repo);
     this.configuration = new ConfigExchange(repo);
@@ -117,6 +118,12 @@ export class ServerExchange {
 
   allows(card: CardType): boolean {
     return isAllowed(card, this);
+  }
+
+  /** The reply is to travel uncompressed whatever the request did. */
+  replyRaw(): void {
+    this.isRawReply = true;
+    if (this.sink !== undefined) this.out.passTo(this.sink);
   }
 
   /** Whether the reply has used up its bytes or its time. */

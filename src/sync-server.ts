@@ -30,7 +30,7 @@ import {
   WriteNeeded,
 } from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
-import { MessageWriter } from "./xfer-format.ts";
+import { type MessageSink, MessageWriter } from "./xfer-format.ts";
 import { decodeMessage, encodeMessage, type Framing, framingOf, type MessageLimits } from "./xfer-message.ts";
 import { CardReader } from "./xfer-parse.ts";
 
@@ -68,8 +68,8 @@ export interface ServeRequest extends Caller {
 
 export interface ServeOptions {
   readonly limits?: MessageLimits;
-  /** The message of the reply is written in it where it is large enough, and may then be part of it. */
-  readonly buffer?: ArrayBuffer;
+  /** Where a reply that travels raw goes while it is written; the body is then only the rest. */
+  readonly sink?: MessageSink | undefined;
   /** How to frame the reply; default as the request, and pages of a clone raw. */
   readonly replyFraming?: Framing;
   /** Largest body of the reply: for wires that carry no more. */
@@ -91,10 +91,10 @@ export interface ServeReply {
  * @throws RepoError: the repository is locked, damaged, or cannot grow
  */
 export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
-  const { buffer, replyFraming, replyMaxBytes } = options;
+  const { sink, replyFraming, replyMaxBytes } = options;
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
   const serve = (budgetMaxBytes?: number): ServeReply => {
-    const reply = serveMessage(repo, message, request, { buffer, budgetMaxBytes });
+    const reply = serveMessage(repo, message, request, { sink, budgetMaxBytes });
     const { contentType, body } = encodeMessage(
       reply.message,
       replyFraming ?? (reply.isRaw ? "raw" : framing),

@@ -1,6 +1,9 @@
 /**
  * Writes messages of the sync protocol into one buffer, card by card, which grows as needed. What is written is
  * copied at once: a caller may give up a payload when `card` returns. `byteLength` is what budgets ask.
+ *
+ * A writer that is given a sink passes on what it has from time to time, large payloads without a copy; what
+ * `finish` returns is then only the rest.
  */
 import { type Bytes, EMPTY } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
@@ -12,20 +15,27 @@ const LINE_FEED = 10;
 const FIRST_CAPACITY_BYTES = 1_024;
 /** A message below this is handed out in a buffer of its size; a larger one may keep some room at the end. */
 const TRIM_BELOW_BYTES = 1_000_000;
+/** With a sink: what is gathered before it is passed on, and the size of payloads that are not gathered. */
+const GATHERED_BYTES = 1_048_576;
+
+/** Where a message goes while it is written. */
+export interface MessageSink {
+  /** `bytes` are the writer's again when this returns. */
+  write(bytes: Uint8Array): void;
+  /** Forgets everything written so far. */
+  clear(): void;
+}
 
 export class MessageWriter {
-  private buffer: Buffer<ArrayBuffer>;
+  private buffer: Buffer<ArrayBuffer> = Buffer.from(new ArrayBuffer(0));
   private length = 0;
   private cards = 0;
+  private sink: MessageSink | undefined;
+  private passedOn = 0;
 
-  /** @param lent to write in while it is large enough; then the message keeps the whole of it, however small it is */
-  constructor(private readonly lent?: ArrayBuffer) {
-    this.buffer = Buffer.from(lent ?? new ArrayBuffer(0));
-  }
-
-  /** Bytes that `finish` would return. */
+  /** Bytes of the whole message so far. */
   get byteLength(): number {
-    return this.length;
+    return this.passedOn + this.length;
   }
 
   /** Cards written since the start or the last `clear`, comments not counted. */
@@ -35,8 +45,13 @@ export class MessageWriter {
 
   /** Makes room for `bytes` more. A writer that is told what will come never copies what it has. */
   reserve(bytes: number): void {
-    const needed = this.length + bytes;
+    const needed = this.sink === undefined ? this.length + bytes : GATHERED_BYTES;
     if (needed > this.buffer.length) this.resize(needed);
+  }
+
+  /** Passes on what is written from now on, and before. */
+  passTo(sink: MessageSink): void {
+    this.sink = sink;
   }
 
   /**
@@ -59,15 +74,16 @@ export class MessageWriter {
 
   /** Forgets everything written so far. */
   clear(): void {
+    this.sink?.clear();
+    this.passedOn = 0;
     this.length = 0;
     this.cards = 0;
   }
 
-  /** The whole message, in the writer's own buffer: nothing may be written afterwards. */
+  /** The message, or what has not been passed on, in the writer's own buffer: nothing may be written afterwards. */
   finish(): Bytes {
     const spare = this.buffer.length - this.length;
-    const isLent = this.buffer.buffer === this.lent;
-    if (!isLent && (this.length < TRIM_BELOW_BYTES || spare > this.length / 4)) this.resize(this.length);
+    if (this.length < TRIM_BELOW_BYTES || spare > this.length / 4) this.resize(this.length);
     return new Uint8Array(this.buffer.buffer, 0, this.length);
   }
 
@@ -79,9 +95,16 @@ export class MessageWriter {
   }
 
   private makeRoom(bytes: number): void {
-    const needed = this.length + bytes;
     const { length } = this.buffer;
+    if (this.sink !== undefined && this.length + bytes > length) this.passOn(this.sink);
+    const needed = this.length + bytes;
     if (needed > length) this.resize(Math.max(needed, length * 2, FIRST_CAPACITY_BYTES));
+  }
+
+  private passOn(sink: MessageSink): void {
+    if (this.length > 0) sink.write(this.buffer.subarray(0, this.length));
+    this.passedOn += this.length;
+    this.length = 0;
   }
 
   private resize(capacity: number): void {
@@ -98,9 +121,15 @@ export class MessageWriter {
       );
     }
     if (length === undefined) return;
-    this.makeRoom(length + 1);
-    this.buffer.set(content, this.length);
-    this.length += length;
+    if (this.sink !== undefined && length >= GATHERED_BYTES) {
+      this.passOn(this.sink);
+      this.sink.write(content);
+      this.passedOn += length;
+    } else {
+      this.makeRoom(length + 1);
+      this.buffer.set(content, this.length);
+      this.length += length;
+    }
     const endsLine = length === 0 || content[length - 1] === LINE_FEED;
     if (rule.rule === "line-feed" || (rule.rule === "line-feed-if-missing" && !endsLine)) this.append("\n");
   }
