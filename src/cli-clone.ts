@@ -1,8 +1,11 @@
 /** A clone as commands make one: wire, login and threads from their options. */
 import type { CliContext } from "./cli-context.ts";
+import type { FilesExchanged } from "./cli-files.ts";
+import type { Progress } from "./cli-output.ts";
 import { connect, type RemoteValues } from "./cli-remote.ts";
 import { actingUser } from "./cli-user.ts";
 import { release } from "./release.ts";
+import { Repo } from "./repo.ts";
 import {
   type CloneProgress,
   type CloneSummary,
@@ -11,11 +14,15 @@ import {
   closeCloneThreads,
 } from "./sync-clone.ts";
 import { parseRemote } from "./sync-remote.ts";
+import type { Credentials } from "./sync-request.ts";
+import type { Transport } from "./transport.ts";
 
 export interface CloneRequest extends RemoteValues {
   readonly source: string;
   readonly target: string;
   readonly private: boolean;
+  /** Unversioned files too, once the clone is there. */
+  readonly uv: boolean;
   readonly verify: boolean;
   readonly signal?: AbortSignal;
 }
@@ -29,7 +36,7 @@ export interface CloneRequest extends RemoteValues {
 export async function cloneAsAsked(
   request: CloneRequest,
   context: CliContext,
-): Promise<CloneSummary & { readonly peer: string }> {
+): Promise<CloneSummary & { readonly peer: string; readonly files: FilesExchanged | undefined }> {
   const { random, out, env } = context;
   const { signal } = request;
   const remote = parseRemote(request.source);
@@ -55,11 +62,34 @@ export async function cloneAsAsked(
       },
       threads,
     );
-    return { ...summary, peer: transport.peer };
+    const files = request.uv
+      ? await fetchFiles(request.target, transport, login, progress, context)
+      : undefined;
+    return { ...summary, peer: transport.peer, files };
   } finally {
     progress.end();
     await transport.close();
     await closeCloneThreads(threads);
+  }
+}
+
+/** @throws as `runSync`: the clone stays */
+async function fetchFiles(
+  target: string,
+  transport: Transport,
+  login: Credentials | undefined,
+  progress: Progress,
+  { clock, random, out }: CliContext,
+): Promise<FilesExchanged> {
+  const { exchangeFiles } = await import("./cli-files.ts");
+  const repo = Repo.open(target, { mode: "write", clock, random });
+  try {
+    return await exchangeFiles(repo, { pull: true, push: false }, transport, login, progress);
+  } catch (error) {
+    out.note(`${target} is whole but for unversioned files: edgesync repo uv sync -R ${target}`);
+    throw error;
+  } finally {
+    repo.close();
   }
 }
 

@@ -2,10 +2,10 @@
 import { cloneAsAsked } from "./cli-clone.ts";
 import { command, flag, positional } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { filesTold } from "./cli-files.ts";
 import { columns, formatBytes } from "./cli-output.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { EXIT } from "./errors.ts";
-import type { CloneSummary } from "./sync-clone.ts";
 
 export const cloneCommand = command({
   description: "copies a repository from a server, or from a file, into a new file",
@@ -17,6 +17,7 @@ export const cloneCommand = command({
     file: positional({ description: "the file to make", required: true }),
     ...REMOTE_ARGS,
     private: flag({ description: "private branches too" }),
+    uv: flag({ description: "unversioned files too" }),
     verify: flag({ description: "compare every artifact with its hash", default: "true" }),
   },
   examples: [
@@ -29,13 +30,16 @@ export const cloneCommand = command({
   ],
   run: async ({ src: source, file: target, ...args }, context) => {
     const summary = await cloneAsAsked({ source, target, ...args }, context);
-    tell(target, summary, summary.peer, context);
-    return summary.refused.length === 0 ? EXIT.done : EXIT.failed;
+    tell(target, summary, context);
+    return summary.refused.length + (summary.files?.refused.length ?? 0) === 0 ? EXIT.done : EXIT.failed;
   },
 });
 
-function tell(repository: string, summary: CloneSummary, peer: string, { out }: CliContext): void {
-  const { projectCode, serverCode, user, password, artifactCount, phantomCount, isResumed } = summary;
+type Cloned = Awaited<ReturnType<typeof cloneAsAsked>>;
+
+function tell(repository: string, summary: Cloned, { out }: CliContext): void {
+  const { peer, files, projectCode, serverCode, user, password, artifactCount, phantomCount, isResumed } =
+    summary;
   const { rounds, bytesSent, bytesReceived, messages } = summary;
   for (const message of messages) out.note(`${peer} says: ${message}`);
   const refused = summary.refused.map(({ hash, error }) => ({ hash, problem: error.message }));
@@ -53,6 +57,7 @@ function tell(repository: string, summary: CloneSummary, peer: string, { out }: 
       bytesReceived,
       isResumed,
       refused,
+      ...(files && { files }),
     },
     () =>
       columns([
@@ -62,6 +67,7 @@ function tell(repository: string, summary: CloneSummary, peer: string, { out }: 
         ["artifacts", `${artifactCount}${phantomCount === 0 ? "" : `, ${phantomCount} missing`}`],
         ["received", `${formatBytes(bytesReceived)} in ${rounds} rounds`],
         ...refused.map(({ hash, problem }) => ["refused", `${hash} from ${peer}: ${problem}`]),
+        ...(files === undefined ? [] : filesTold(files)),
       ]),
   );
 }

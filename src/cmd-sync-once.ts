@@ -1,6 +1,7 @@
 /** `edgesync sync pull|push|sync`: one exchange with a peer, without a daemon. */
 import { type Args, command, type Example, flag, positional, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import type { exchangeFiles, FilesExchanged } from "./cli-files.ts";
 import { columns, formatBytes } from "./cli-output.ts";
 import { connect, REMOTE_ARGS } from "./cli-remote.ts";
 import { withRepository } from "./cli-repository.ts";
@@ -18,6 +19,7 @@ const SYNC_ARGS = {
   remote: positional({ description: "an address or the name of a remote; else the remembered one" }),
   ...REMOTE_ARGS,
   private: flag({ description: "private branches too" }),
+  uv: flag({ description: "unversioned files too" }),
   verily: flag({ description: "compare complete catalogs, should something be missing all the same" }),
   once: flag({ description: "do not remember the address" }),
 } satisfies Args;
@@ -46,6 +48,8 @@ function syncing(direction: Direction, description: string, examples: readonly [
       withRepository(context, "write", ({ repo }) => exchange(direction, repo, args, context)),
   });
 }
+
+type FilesTold = FilesExchanged & { readonly told: string[][] };
 
 async function exchange(
   direction: Direction,
@@ -83,15 +87,23 @@ async function exchange(
         progress.update({ doneCount, totalCount: doneCount + wanted, doneBytes: bytesSent + bytesReceived });
       },
     });
+    const files = args.uv ? await exchangeFilesToo(repo, goals, transport, login, progress) : undefined;
     progress.end();
     const password = keepsPassword ? login?.password : undefined;
     if (!args.once) rememberRemote(repo, { url: remote.url, password }, random);
-    tell(remote.url, totals, client, context);
-    return client.refused.length === 0 ? EXIT.done : EXIT.failed;
+    tell(remote.url, totals, client, files, context);
+    return client.refused.length + (files?.refused.length ?? 0) === 0 ? EXIT.done : EXIT.failed;
   } finally {
     progress.end();
     await transport.close();
   }
+}
+
+/** Loaded only where it is asked for. */
+async function exchangeFilesToo(...args: Parameters<typeof exchangeFiles>): Promise<FilesTold> {
+  const { exchangeFiles: exchange, filesTold } = await import("./cli-files.ts");
+  const files = await exchange(...args);
+  return { ...files, told: filesTold(files) };
 }
 
 /** @throws UsageError `dont-push` */
@@ -103,7 +115,13 @@ function mayPush(repo: Repo, direction: Direction): boolean {
   });
 }
 
-function tell(remote: string, totals: SyncProgress, client: SyncClient, { out }: CliContext): void {
+function tell(
+  remote: string,
+  totals: SyncProgress,
+  client: SyncClient,
+  files: FilesTold | undefined,
+  { out }: CliContext,
+): void {
   const { rounds, artifactsSent, artifactsReceived, bytesSent, bytesReceived, wanted } = totals;
   const { messages, skewMs } = client;
   for (const message of messages) out.note(`${remote} says: ${message}`);
@@ -113,13 +131,16 @@ function tell(remote: string, totals: SyncProgress, client: SyncClient, { out }:
   }
   const refused = client.refused.map(({ hash, error }) => ({ hash, problem: error.message }));
   const result = { remote, rounds, artifactsSent, artifactsReceived, bytesSent, bytesReceived, wanted };
-  out.result({ ...result, refused, messages, skewMs }, () =>
+  if (files?.isPullOnly) out.note(`${remote} takes no unversioned files from this login`);
+  const { told = [], ...exchanged } = files ?? {};
+  out.result({ ...result, refused, messages, skewMs, ...(files && { files: exchanged }) }, () =>
     columns([
       ["remote", remote],
       ["sent", `${artifactsSent} artifacts, ${formatBytes(bytesSent)}`],
       ["received", `${artifactsReceived} artifacts, ${formatBytes(bytesReceived)}, in ${rounds} rounds`],
       ...(wanted === 0 ? [] : [["missing", `${wanted} artifacts`]]),
       ...refused.map(({ hash, problem }) => ["refused", `${hash} from ${remote}: ${problem}`]),
+      ...told,
     ]),
   );
 }
