@@ -65,6 +65,7 @@ function lineFor(subscription: ClientSubscription, message: NatsMessage): string
 
 export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   readonly kind = "client";
+  readonly isMuted = false;
   readonly id: number;
   private readonly connection: BrokerConnection;
   private readonly parser: NatsParser;

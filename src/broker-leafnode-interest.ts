@@ -5,6 +5,21 @@
  */
 import type { BrokerRouter, InterestListener, Subscriber, Subscription } from "./broker-router.ts";
 
+/** How the subjects begin by which brokers recognise themselves. */
+export const LOOP_PREFIX = "$LDS.";
+
+export interface InterestPeer {
+  readonly write: (line: string) => void;
+  /** Whether it joined us, and wants this subject itself. */
+  readonly wants: (subject: string) => boolean;
+  /** What to do about a loop subject that it and others want. */
+  readonly loops: {
+    found(subject: string): void;
+    /** Returns whether it was never told. */
+    gone(subject: string): boolean;
+  };
+}
+
 export class LeafInterest implements InterestListener {
   /** By subject, or subject and queue: how many stand behind it. */
   private readonly told = new Map<string, number>();
@@ -12,7 +27,7 @@ export class LeafInterest implements InterestListener {
   constructor(
     private readonly router: BrokerRouter,
     private readonly leaf: Subscriber,
-    private readonly write: (line: string) => void,
+    private readonly peer: InterestPeer,
   ) {}
 
   /** Tells all there is, and from now on every change. */
@@ -40,8 +55,19 @@ export class LeafInterest implements InterestListener {
     const after = before + difference;
     if (after > 0) this.told.set(key, after);
     else this.told.delete(key);
-    if (after <= 0) this.write(`LS- ${key}\r\n`);
-    else if (queue !== "") this.write(`LS+ ${key} ${after}\r\n`);
-    else if (before === 0) this.write(`LS+ ${key}\r\n`);
+    const { write, loops, wants } = this.peer;
+    if (after <= 0) {
+      if (!loops.gone(key)) write(`LS- ${key}\r\n`);
+    } else if (queue !== "") {
+      write(`LS+ ${key} ${after}\r\n`);
+    } else if (before === 0) {
+      if (subject.startsWith(LOOP_PREFIX) && wants(subject)) loops.found(subject);
+      else write(`LS+ ${key}\r\n`);
+    }
+  }
+
+  /** The leafnode does not want `subject` any longer: if others do, it may know. */
+  unwanted(subject: string): void {
+    if (this.peer.loops.gone(subject)) this.peer.write(`LS+ ${subject}\r\n`);
   }
 }

@@ -11,8 +11,7 @@
  * side tells everything it knows except what came from this connection. The joining side leaves out what it
  * learned from other servers that it joined.
  *
- * Loops. Each broker wants a subject of its own, "$LDS.<id>". One that is told of its own subject is part of a
- * circle: it says so and closes, and the side that joined waits long before it tries again. Two connections
+ * Circles: see `broker-leafnode-loop`. Two connections
  * between the same two brokers: a newer accepted one replaces the older; where each joined the other, the one
  * that the lower server id began stays. Source: nats-server 2.9's behaviour, recorded from its connections.
  */
@@ -22,6 +21,7 @@ import { BrokerConnection } from "./broker-connection.ts";
 import { type Fields, readFields, stringField } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import { LeafInterest } from "./broker-leafnode-interest.ts";
+import { LoopWatch } from "./broker-leafnode-loop.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerSocket, SocketEvents, TlsSettings } from "./broker-socket.ts";
 import type { BrokerSession, BrokerState, SessionView } from "./broker-state.ts";
@@ -53,7 +53,6 @@ export type LeafOrigin =
       readonly onEnd: (reason: string, wasJoined: boolean) => void;
     };
 
-const LOOP_SETTLE_MS = 2_000;
 const WRONG_PORT = "this is the port of NATS clients, not of leafnodes";
 
 export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
@@ -78,9 +77,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     payloadBytesMax: Number.POSITIVE_INFINITY,
   };
   private reason = "";
-  /** The peer says that it knows somebody who wants our loop subject. */
-  private isInLoop = false;
-  private loopTimer: Timer | undefined;
+  private readonly loops: LoopWatch;
   private inMessages = 0;
   private inBytes = 0;
   private readonly onOperation = (operation: NatsOperation): boolean => {
@@ -104,7 +101,13 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
         state.slowConsumers++;
       },
     });
-    this.interest = new LeafInterest(state.router, this, (line) => this.connection.line(line));
+    const write = (line: string) => this.connection.line(line);
+    this.loops = new LoopWatch(state, {
+      cut: (text) => this.fail(text),
+      tell: (subject) => write(`LS+ ${subject}\r\n`),
+    });
+    const wants = (subject: string) => this.kind === "hub-leaf" && this.wanted.has(`${subject} `);
+    this.interest = new LeafInterest(state.router, this, { write, wants, loops: this.loops });
     this.parser = new NatsParser({
       dialect: "leaf",
       controlLineBytesMax: NATS_LEAF_CONTROL_LINE_MAX_BYTES,
@@ -128,6 +131,11 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.sendInfo(origin.address, { nonce: this.nonce });
     this.connection.flush();
     if (state.tls !== undefined) this.socket.startTls(state.tls).catch(() => this.terminate());
+  }
+
+  /** Whether no message may cross it now. */
+  get isMuted(): boolean {
+    return this.loops.isMuted;
   }
 
   view(): SessionView {
@@ -184,15 +192,20 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.connection.gone();
     this.heartbeat.stop();
     this.handshakeTimer.cancel();
-    this.loopTimer?.cancel();
     const { state, origin } = this;
     state.sessions.delete(this.id);
-    this.interest.stop();
     if (state.leaves.get(this.peer.serverId) === this) state.leaves.delete(this.peer.serverId);
-    for (const subscription of this.wanted.values()) state.router.remove(subscription);
-    this.wanted.clear();
+    this.forget();
     state.deps.log.info("NATS leafnode left", { name: this.peer.name, reason: this.reason });
     if (origin.kind === "spoke-leaf") origin.onEnd(this.reason, this.phase === "joined");
+  }
+
+  /** Ends the exchange of interest and messages; the connection may take a while to go. */
+  private forget(): void {
+    this.loops.stop();
+    this.interest.stop();
+    for (const subscription of this.wanted.values()) this.state.router.remove(subscription);
+    this.wanted.clear();
   }
 
   private sendInfo(
@@ -336,10 +349,13 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   /** Ends this connection because another one to the same broker takes its place. */
   replace(): void {
     this.fail(NATS_ERROR.duplicateLeaf);
+    // What it wanted must not look like a circle to the one that comes.
+    this.forget();
   }
 
   private join(): void {
     this.phase = "joined";
+    this.state.leafJoinedAtMs = this.state.deps.clock.monotonic();
     this.handshakeTimer.cancel();
     this.connection.line(`LS+ ${this.state.loopSubject}\r\n`);
     this.interest.start();
@@ -348,7 +364,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
 
   private want(subject: string, queue: string, weight: number): void {
     if (subject === this.state.loopSubject) {
-      this.findLoop();
+      this.loops.heard();
       return;
     }
     if (!isValidPattern(subject)) {
@@ -370,31 +386,13 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.state.router.add(subscription);
   }
 
-  /**
-   * Cuts the circle here, unless another connection was just cut: then this may be news from before the cut,
-   * and cutting both would leave us alone. If it is not taken back soon, this one is cut, too.
-   */
-  private findLoop(): void {
-    const { clock } = this.state.deps;
-    const sinceCutMs = clock.monotonic() - this.state.loopCutAtMs;
-    this.isInLoop = true;
-    if (sinceCutMs < LOOP_SETTLE_MS) {
-      this.loopTimer?.cancel();
-      this.loopTimer = clock.after(LOOP_SETTLE_MS - sinceCutMs, () => {
-        if (this.isInLoop && this.connection.isOpen) this.findLoop();
-      });
-      return;
-    }
-    this.state.loopCutAtMs = clock.monotonic();
-    this.fail(`${NATS_ERROR.loop} for leafnode account="$G". Delaying attempt to reconnect for 30s`);
-  }
-
   private unwant(subject: string, queue: string): void {
-    if (subject === this.state.loopSubject) this.isInLoop = false;
+    if (subject === this.state.loopSubject) this.loops.unheard();
     const key = `${subject} ${queue}`;
     const known = this.wanted.get(key);
     if (known === undefined) return;
     this.wanted.delete(key);
+    this.interest.unwanted(subject);
     this.state.router.remove(known);
   }
 }

@@ -52,6 +52,7 @@ type Callback = (message: LocalMessage) => void;
 
 export class LocalClient implements Subscriber {
   readonly kind = "client";
+  readonly isMuted = false;
   readonly id: number;
   readonly echo: boolean;
   private readonly listeners = new Map<Subscription, { readonly callback: Callback; called: number }>();

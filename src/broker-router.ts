@@ -25,6 +25,8 @@ export interface Subscriber {
   readonly kind: "client" | "hub-leaf" | "spoke-leaf";
   /** Whether its own messages come back to it. */
   readonly echo: boolean;
+  /** Whether no message may cross its connection now: it would arrive twice. */
+  readonly isMuted: boolean;
   /** Passes a message on; `queues` counts for leafnodes only. */
   deliver(message: NatsMessage, subscription: Subscription, queues: readonly string[]): void;
 }
@@ -140,5 +142,6 @@ function note(leaves: Leaves = new Map(), subscription: Subscription): Leaves {
 
 function mayReach(source: Subscriber, target: Subscriber): boolean {
   if (source === target) return source.echo;
+  if (source.isMuted || target.isMuted) return false;
   return !(source.kind === "spoke-leaf" && target.kind === "spoke-leaf");
 }

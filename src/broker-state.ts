@@ -1,6 +1,7 @@
 /** What the parts of one broker share: its settings, its router, what it counts, and its open sessions. */
 import { Authenticator, type BrokerAuth } from "./broker-auth.ts";
 import { BufferPool } from "./broker-buffers.ts";
+import { LOOP_PREFIX } from "./broker-leafnode-interest.ts";
 import { BrokerRouter } from "./broker-router.ts";
 import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
 import type { Clock } from "./clock.ts";
@@ -111,6 +112,8 @@ export class BrokerState {
   slowConsumers = 0;
   /** When a leafnode connection was last cut because of a loop (monotonic). */
   loopCutAtMs = Number.NEGATIVE_INFINITY;
+  /** When a leafnode connection last got as far as exchanging interest (monotonic). */
+  leafJoinedAtMs = Number.NEGATIVE_INFINITY;
   private lastId = 0;
 
   constructor(
@@ -118,7 +121,7 @@ export class BrokerState {
     readonly deps: BrokerDependencies,
   ) {
     this.serverId = `N${randomHex(deps.random, 16).toUpperCase()}`;
-    this.loopSubject = `$LDS.${randomHex(deps.random, 11)}`;
+    this.loopSubject = `${LOOP_PREFIX}${randomHex(deps.random, 11)}`;
     this.serverName = settings.name ?? this.serverId;
     this.version = settings.version;
     this.limits = { ...DEFAULT_LIMITS, ...settings.limits };

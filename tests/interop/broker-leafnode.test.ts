@@ -141,6 +141,32 @@ test.each(["broker", "nats-server"] as const)(
   30_000,
 );
 
+test.each(["broker", "nats-server"] as const)(
+  "a nats-server below two brokers below a %s: nothing is doubled, nobody is left out, also when the top restarts",
+  async (kind) => {
+    const top = await node(kind);
+    const left = await node("broker", [top.leafPort]);
+    const right = await node("broker", [top.leafPort]);
+    await burst(left, right, "before");
+    const low = await node("nats-server", [left.leafPort, right.leafPort]);
+    const all = [top, left, right, low];
+    const crossAll = async (name: string) => {
+      for (const [i, from] of all.entries()) {
+        const to = all[(i + 1) % all.length]!;
+        expect([name, i, await burst(from, to, `${name}.${i}`)]).toEqual([name, i, BURST]);
+      }
+    };
+    await crossAll("joined");
+    await Bun.sleep(300);
+    await crossAll("settled");
+    cleanups.splice(0, 1);
+    await top.stop();
+    all[0] = await node(kind, [], top.leafPort);
+    await crossAll("restarted");
+  },
+  60_000,
+);
+
 test.each(PAIRS)(
   "hub %s restarts: leaf %s joins again",
   async (hubKind, leafKind) => {
