@@ -9,7 +9,9 @@ export const rootCommand = group({
   ],
   subCommands: {
     bridge: async () => (await import("./cmd-bridge.ts")).bridgeCommand,
+    hub: async () => (await import("./cmd-leaf.ts")).hubCommand,
     leaf: async () => (await import("./cmd-leaf.ts")).leafCommandAs("edgesync leaf"),
+    peers: async () => (await import("./cmd-peers.ts")).peersCommand,
     repo: async () => (await import("./cmd-repo.ts")).repoCommand,
     status: async () => (await import("./cmd-status.ts")).statusCommandAs("edgesync status"),
     sync: async () => (await import("./cmd-sync.ts")).syncCommand,

@@ -1,5 +1,6 @@
 /** `edgesync leaf` and `edgesync repo serve`: repositories open to Fossil clients until told to stop. */
 import { existsSync, statSync } from "node:fs";
+import { hostname } from "node:os";
 import { BROKER_ARGS, brokerOptions } from "./cli-broker.ts";
 import {
   type Args,
@@ -14,20 +15,24 @@ import {
 } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
+import { HTTP_LIMIT_ARGS, httpLimits } from "./cli-http-limits.ts";
 import { openNats } from "./cli-nats.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
 import { listenerTls, readPem, TLS_ARGS } from "./cli-tls.ts";
-import { address, duration } from "./cli-values.ts";
+import { address, choice, duration } from "./cli-values.ts";
 import { type ExitCode, UsageError } from "./errors.ts";
 import type { LeafOptions } from "./leaf.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import type { Logger } from "./log.ts";
 import { parsePeerId } from "./peer-id.ts";
 import { release } from "./release.ts";
+import type { Repo } from "./repo.ts";
 
 const HTTP_DEFAULT = "127.0.0.1:8080";
 const HTTP_DEFAULT_PORT = 8080;
+
+const ROLES = ["peer", "hub", "leaf"] as const;
 
 const LEAF_ARGS = {
   cloneFrom: option(
@@ -74,8 +79,13 @@ const LEAF_ARGS = {
     },
     parsePeerId,
   ),
+  role: option(
+    { description: `one of ${ROLES.join(", ")}; other peers are told`, valueHint: "ROLE", default: "peer" },
+    choice(...ROLES),
+  ),
   ...BROKER_ARGS,
   ...TLS_ARGS,
+  ...HTTP_LIMIT_ARGS,
   repoDir: option(
     { description: "serve every *.fossil of this folder, each at /NAME", valueHint: "DIR" },
     text,
@@ -84,6 +94,47 @@ const LEAF_ARGS = {
 } satisfies Args;
 
 type LeafValues = Values<typeof LEAF_ARGS>;
+
+const HUB_ARGS = {
+  ...LEAF_ARGS,
+  serveHttp: { ...LEAF_ARGS.serveHttp, default: HTTP_DEFAULT },
+  natsListen: { ...LEAF_ARGS.natsListen, default: "127.0.0.1:4222" },
+  natsLeafListen: { ...LEAF_ARGS.natsLeafListen, default: "127.0.0.1:7422" },
+  role: { ...LEAF_ARGS.role, default: "hub" },
+} satisfies Args;
+
+/** `edgesync hub`: what others sync with. */
+export const hubCommand = command({
+  description: "a leaf with everything on for others to sync with: HTTP, NATS, leafnodes",
+  daemon: true,
+  args: HUB_ARGS,
+  examples: [
+    { line: "edgesync hub --repo project.fossil", about: "makes the repository if there is none" },
+    {
+      line: "edgesync hub --repo p.fossil --serve-http :80 --nats-listen :4222 --nats-leaf-listen :7422 --nats-auth @secrets",
+      about: "on all interfaces",
+    },
+  ],
+  run: async (args, context) => {
+    check(args);
+    const { repository } = context.globals;
+    if (args.repoDir === undefined && repository !== undefined && !existsSync(repository)) {
+      if (args.cloneFrom === undefined) await makeRepository(repository, context);
+    }
+    return keep(findRepository(context.globals), args, context);
+  },
+});
+
+async function makeRepository(file: string, { clock, random, env }: CliContext): Promise<void> {
+  const [repos, { addInitialCheckIn }, { actingUser }] = await Promise.all([
+    import("./repo.ts"),
+    import("./repo-checkin.ts"),
+    import("./cli-user.ts"),
+  ]);
+  const user = actingUser(undefined, env);
+  const initialize = (repo: Repo) => addInitialCheckIn(repo, user);
+  repos.Repo.create(file, { clock, random, user, initialize }).close();
+}
 
 /** `edgesync leaf`, also as `edgesync sync start`. */
 export function leafCommandAs(line: string): CliCommand {
@@ -161,12 +212,21 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
       {
         source: { file },
         http: args.serveHttp,
+        ...httpLimits(args),
         ...(tls && { tls }),
         ...(broker && { broker }),
         ...((broker !== undefined || external.length > 0) && {
           nats: { prefix: args.prefix, peerId: args.peerId, links: external },
         }),
-        keep: { peers: peers.list, push, pull, unversioned, private: args.private, pollMs },
+        keep: {
+          peers: peers.list,
+          push,
+          pull,
+          unversioned,
+          private: args.private,
+          pollMs,
+          mesh: { name: hostname(), role: args.role },
+        },
         version: release.version,
       },
       { clock: context.clock, random: context.random, log },
@@ -210,6 +270,7 @@ export const serveCommand = command({
       { description: "where", valueHint: "ADDR", default: HTTP_DEFAULT },
       address(HTTP_DEFAULT_PORT),
     ),
+    ...HTTP_LIMIT_ARGS,
     ...LOG_ARGS,
   },
   examples: [
@@ -226,14 +287,14 @@ export const serveCommand = command({
 async function serve(
   source: LeafOptions["source"],
   http: ListenAddress,
-  args: Values<typeof LOG_ARGS>,
+  args: Values<typeof LOG_ARGS & typeof HTTP_LIMIT_ARGS>,
   context: CliContext,
   tls?: LeafOptions["tls"],
 ): Promise<ExitCode> {
   return runDaemon(args, context, async (log) => {
     const { startLeaf } = await import("./leaf.ts");
     const leaf = await startLeaf(
-      { source, http, ...(tls && { tls }), version: release.version },
+      { source, http, ...httpLimits(args), ...(tls && { tls }), version: release.version },
       { clock: context.clock, random: context.random, log },
     );
     return { addresses: { http: leaf.httpUrl }, stop: () => leaf.stop() };

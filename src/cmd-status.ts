@@ -2,7 +2,8 @@
 import { type CliCommand, command } from "./cli-command.ts";
 import { askLeaf } from "./cli-leaf.ts";
 import { columns } from "./cli-output.ts";
-import type { LeafStatus, PeerStatus } from "./leaf-status.ts";
+import { presentRows } from "./cli-present.ts";
+import type { LeafStatus, NatsStatus, PeerStatus } from "./leaf-status.ts";
 import { STATUS_WAIT_MS } from "./limits.ts";
 
 export function statusCommandAs(line: string): CliCommand {
@@ -11,17 +12,29 @@ export function statusCommandAs(line: string): CliCommand {
     examples: [{ line: `${line} -R project.fossil`, about: "of the leaf of this repository" }],
     run: async (_args, context) => {
       const status = (await askLeaf(context, "GET /status", STATUS_WAIT_MS)) as LeafStatus;
-      context.out.result(status, () => columns(about(status)) + columns(peers(status.peers)));
+      context.out.result(
+        status,
+        () => columns(about(status)) + columns(presentRows(status.present)) + columns(peers(status.peers)),
+      );
       return undefined;
     },
   });
 }
 
-function about({ pid, version, repository, startedAt, http }: LeafStatus): string[][] {
+function about({ pid, version, repository, startedAt, http, nats }: LeafStatus): string[][] {
   return [
     ["leaf", `process ${pid}, version ${version}, since ${brief(startedAt)} UTC`],
     ["repository", repository],
     ...(http === null ? [] : [["http", http]]),
+    ...(nats === null ? [] : natsRows(nats)),
+  ];
+}
+
+function natsRows({ peerId, servers, announced, heard, pulls }: NatsStatus): string[][] {
+  return [
+    ["peer id", peerId],
+    ...servers.map(({ name, isConnected }) => ["nats", isConnected ? name : `${name}, not connected`]),
+    ["news", `announced ${announced}, heard ${heard}, pulled ${pulls} times`],
   ];
 }
 
