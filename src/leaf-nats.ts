@@ -3,11 +3,14 @@
  * on its own (docs/nats-sync.md). What counts is what counts over HTTP: the login in the message, and what nobody may
  * where there is none.
  */
+import { readSync } from "node:fs";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import type { LeafIdentity } from "./leaf-jobs.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
+import type { SpilledReply } from "./leaf-spill.ts";
 import type { Logger } from "./log.ts";
+import type { ChunkSource } from "./nats-chunk-send.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { PeerId } from "./peer-id.ts";
 import { errorMessage } from "./sync-server.ts";
@@ -99,15 +102,15 @@ async function answer(
   const address = peerId === undefined ? "nats" : `nats:${peerId}`;
   const seconds = () => (clock.monotonic() - started) / 1000;
   try {
-    const reply = await hosted.serve({
-      contentType,
-      body,
-      address,
-      cookie: undefined,
-      replyFraming: replyMaxBytes === undefined ? "raw" : "compressed",
-      ...(replyMaxBytes !== undefined && { replyMaxBytes }),
-    });
-    const { facts } = reply;
+    const exchange = { contentType, body, address, cookie: undefined };
+    const reply =
+      replyMaxBytes === undefined
+        ? await hosted.hand({ ...exchange, replyFraming: "raw" })
+        : {
+            ...(await hosted.serve({ ...exchange, replyFraming: "compressed", replyMaxBytes })),
+            release() {},
+          };
+    const { facts, release } = reply;
     telemetry.record({
       ...facts,
       transport: "nats",
@@ -116,7 +119,8 @@ async function answer(
       seconds: seconds(),
     });
     log.debug("served", { address, operation: facts.operation, bytesReceived, bytesSent: reply.body.length });
-    return { contentType: reply.contentType, body: reply.body };
+    const sent = reply.body instanceof Uint8Array ? reply.body : fromFile(reply.body);
+    return { contentType: reply.contentType, body: sent, release };
   } catch (error) {
     const errorCode = error instanceof EdgeSyncError ? error.code : "internal";
     log.warn("exchange refused", { address, code: errorCode, reason: (error as Error).message });
@@ -132,4 +136,17 @@ async function answer(
     });
     return { contentType: CONTENT_TYPES.raw, body: errorMessage(error, clock), errorCode };
   }
+}
+
+/** What a reply that is in a file is sent from: read piece by piece, from the system's cache. */
+function fromFile({ fd, length }: SpilledReply): ChunkSource {
+  return {
+    length,
+    read(from, to) {
+      const bytes = new Uint8Array(to - from);
+      const count = readSync(fd, bytes, 0, bytes.length, from);
+      if (count !== bytes.length) throw new Error(`a reply of ${length} bytes ends at ${from + count}`);
+      return bytes;
+    },
+  };
 }

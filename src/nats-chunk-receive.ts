@@ -5,7 +5,7 @@
  * follows tells its sender where to go on. Memory grows with what has come, not with what was announced, and ends at
  * the announced size. The hash is compared before the message is given out.
  */
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, free } from "./bytes.ts";
 import { FormatError, HashMismatchError, LimitError } from "./errors.ts";
 import { NATS_CHUNK_MAX_BYTES } from "./limits.ts";
 import type { DataPart } from "./nats-chunk.ts";
@@ -80,6 +80,7 @@ export class ChunkReceiver {
     if (size <= this.buffer.length) return;
     const larger = new Uint8Array(Math.min(this.total, Math.max(size, this.buffer.length * 2)));
     larger.set(this.buffer.subarray(0, this.receivedTo));
+    free(this.buffer);
     this.buffer = larger;
   }
 }

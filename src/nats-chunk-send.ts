@@ -19,6 +19,18 @@ export interface Chunk {
   readonly payload: Uint8Array;
 }
 
+/** A message to be sent: in memory, or read as it is needed. */
+export interface ChunkSource {
+  /** In bytes. */
+  readonly length: number;
+  /** Bytes of the message; not kept beyond the next call. */
+  read(from: number, to: number): Uint8Array;
+}
+
+export function inMemory(message: Uint8Array): ChunkSource {
+  return { length: message.length, read: (from, to) => message.subarray(from, to) };
+}
+
 export class ChunkSender {
   private readonly hasher = new Bun.CryptoHasher("sha256");
   private hash: string | undefined;
@@ -29,7 +41,7 @@ export class ChunkSender {
   private rawRun = 0;
 
   /** @param message not empty; not to be changed until it is sent */
-  constructor(private readonly message: Uint8Array) {}
+  constructor(private readonly message: ChunkSource) {}
 
   get total(): number {
     return this.message.length;
@@ -49,9 +61,9 @@ export class ChunkSender {
     const offset = this.sentTo;
     const end = Math.min(offset + bytesMax, this.message.length, this.ackedTo + this.window);
     if (end <= offset) return undefined;
-    const bytes = this.message.subarray(offset, end);
+    const bytes = this.message.read(offset, end);
     this.sentTo = end;
-    const hash = this.hashOf(end);
+    const hash = this.hashOf(bytes, end);
     const packed = this.pack(bytes);
     const part: DataPart = {
       kind: "data",
@@ -85,10 +97,10 @@ export class ChunkSender {
     this.sentTo = this.ackedTo;
   }
 
-  /** The hash of the whole, when `end` is its end. */
-  private hashOf(end: number): string | undefined {
+  /** The hash of the whole, when `bytes` ends where it does. */
+  private hashOf(bytes: Uint8Array, end: number): string | undefined {
     if (end > this.hashedTo) {
-      this.hasher.update(this.message.subarray(this.hashedTo, end));
+      this.hasher.update(bytes.subarray(bytes.length - (end - this.hashedTo)));
       this.hashedTo = end;
     }
     if (end < this.message.length) return undefined;

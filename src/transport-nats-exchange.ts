@@ -31,6 +31,7 @@ import {
   SYNC_VERSION,
 } from "./nats-chunk.ts";
 import { ChunkReceiver } from "./nats-chunk-receive.ts";
+import { inMemory } from "./nats-chunk-send.ts";
 import { type HeaderList, headerOf, isNoResponders, type LinkMessage, type NatsLink } from "./nats-link.ts";
 import type { ExchangeReply } from "./transport.ts";
 import { PartSender } from "./transport-nats-parts.ts";
@@ -221,7 +222,7 @@ class Exchange {
       link,
       clock,
       idleMs,
-      message: request,
+      message: inMemory(request),
       to: message.reply,
       reply: this.inbox,
       headers: this.headers,

@@ -8,13 +8,13 @@ import type { Clock, Timer } from "./clock.ts";
 import { LimitError, TimeoutError } from "./errors.ts";
 import { NATS_CHUNK_MAX_BYTES, NATS_RESEND_MS } from "./limits.ts";
 import { chunkBytes, formatPart, type Part, SYNC_HEADER } from "./nats-chunk.ts";
-import { ChunkSender } from "./nats-chunk-send.ts";
+import { ChunkSender, type ChunkSource } from "./nats-chunk-send.ts";
 import type { HeaderList, NatsLink } from "./nats-link.ts";
 
 export interface PartSenderOptions {
   readonly link: NatsLink;
   readonly clock: Clock;
-  readonly message: Uint8Array;
+  readonly message: ChunkSource;
   /** Where the chunks go. */
   readonly to: string;
   /** Where acknowledgements come, and word that nobody listens. */
@@ -87,7 +87,11 @@ export class PartSender {
   private pump(): void {
     this.turn ??= this.options.clock.after(0, () => {
       this.turn = undefined;
-      this.sendSome();
+      try {
+        this.sendSome();
+      } catch (error) {
+        this.fail(error);
+      }
     });
   }
 

@@ -12,6 +12,7 @@ import {
 import type { Logger } from "./log.ts";
 import { formatPart, HEADER_ROOM_BYTES, type Part, parsePart, SYNC_HEADER } from "./nats-chunk.ts";
 import { ChunkReceiver } from "./nats-chunk-receive.ts";
+import { type ChunkSource, inMemory } from "./nats-chunk-send.ts";
 import { type HeaderList, headerOf, isNoResponders, type LinkMessage, type NatsLink } from "./nats-link.ts";
 import { PartSender } from "./transport-nats-parts.ts";
 import { CONTENT_TYPES, decodeMessage, framingOf } from "./xfer-message.ts";
@@ -33,7 +34,10 @@ export interface NatsRequest {
 
 export interface NatsReply {
   readonly contentType: string;
-  readonly body: Bytes;
+  /** Of a peer that knows chunks it may also be a source of the message itself. */
+  readonly body: Bytes | ChunkSource;
+  /** Called once, when the body is not looked at again. */
+  readonly release?: () => void;
   /** Code of the failure that the message tells of. */
   readonly errorCode?: string;
 }
@@ -76,6 +80,7 @@ export class NatsServerSession {
   readonly flow: string;
   private receiver: ChunkReceiver | undefined;
   private sender: PartSender | undefined;
+  private release: (() => void) | undefined;
   private body: Bytes | undefined;
   private contentType: string;
   private timer: Timer | undefined;
@@ -141,7 +146,9 @@ export class NatsServerSession {
     const replyMaxBytes = peerMaxPayload === undefined ? link.maxPayload - HEADER_ROOM_BYTES : undefined;
     try {
       const reply = await answer({ contentType: this.contentType, body, peerId, traceparent, replyMaxBytes });
+      this.release = reply.release;
       this.guard(() => this.reply(reply));
+      if (this.ended) this.releaseReply();
     } catch (error) {
       this.fail(error);
     }
@@ -152,8 +159,15 @@ export class NatsServerSession {
     this.ended = true;
     this.timer?.cancel();
     this.sender?.stop();
+    this.releaseReply();
     if (this.receiver !== undefined) this.server.release(this.receiver.total);
     this.server.forget(this);
+  }
+
+  private releaseReply(): void {
+    const { release } = this;
+    this.release = undefined;
+    release?.();
   }
 
   private received(receiver: ChunkReceiver): void {
@@ -166,8 +180,15 @@ export class NatsServerSession {
     const { peerMaxPayload } = this.facts;
     const { link } = this.server.options;
     const limit = Math.min(link.maxPayload, peerMaxPayload ?? link.maxPayload) - HEADER_ROOM_BYTES;
-    const whole = peerMaxPayload === undefined ? plain(reply, limit) : smallest(reply);
-    if (whole.body.length <= limit) {
+    const { body } = reply;
+    const isInMemory = body instanceof Uint8Array;
+    const isSmall = isInMemory || body.length <= NATS_WHOLE_MESSAGE_MAX_BYTES;
+    const framed = {
+      contentType: reply.contentType,
+      body: isInMemory ? body : isSmall ? body.read(0, body.length) : EMPTY,
+    };
+    const whole = peerMaxPayload === undefined ? plain(framed, limit) : smallest(framed);
+    if (isSmall && whole.body.length <= limit) {
       this.publish(whole.body, [[SYNC_HEADER.contentType, whole.contentType], ...errorHeader(reply)]);
       this.end();
       return;
@@ -177,7 +198,7 @@ export class NatsServerSession {
       link,
       clock: this.server.options.clock,
       idleMs: this.server.idleMs,
-      message: decodeMessage(reply.body, reply.contentType).message,
+      message: isInMemory ? inMemory(decodeMessage(body, reply.contentType).message) : body,
       to,
       reply: flow,
       headers: this.server.headers(),
@@ -255,7 +276,7 @@ interface Framed {
 }
 
 /** A reply as every peer understands it. @throws LimitError `nats-reply-size` */
-function plain({ contentType, body }: NatsReply, limit: number): Framed {
+function plain({ contentType, body }: Framed, limit: number): Framed {
   const isPacked = framingOf(contentType) === "compressed";
   const packed = isPacked ? body : packBlob(body, 1);
   const isTooLarge = !isPacked && body.length > NATS_PLAIN_MESSAGE_MAX_BYTES;
@@ -269,7 +290,7 @@ function plain({ contentType, body }: NatsReply, limit: number): Framed {
 }
 
 /** A reply compressed if that takes no time and makes it smaller. */
-function smallest({ contentType, body }: NatsReply): Framed {
+function smallest({ contentType, body }: Framed): Framed {
   if (framingOf(contentType) !== "raw" || body.length > NATS_WHOLE_MESSAGE_MAX_BYTES)
     return { contentType, body };
   const packed = packBlob(body, 1);

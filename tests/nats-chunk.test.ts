@@ -13,7 +13,7 @@ import {
   parsePart,
 } from "../src/nats-chunk.ts";
 import { ChunkReceiver } from "../src/nats-chunk-receive.ts";
-import { type Chunk, ChunkSender } from "../src/nats-chunk-send.ts";
+import { type Chunk, ChunkSender, inMemory } from "../src/nats-chunk-send.ts";
 import { noise } from "./transport-contract.ts";
 
 const FUZZ = { seed: 5, numRuns: 500 } as const;
@@ -44,7 +44,7 @@ function code(run: () => unknown): string {
 
 /** All chunks of a message, the window always open. */
 function chunksOf(message: Uint8Array, size: number): Chunk[] {
-  const sender = new ChunkSender(message);
+  const sender = new ChunkSender(inMemory(message));
   const chunks: Chunk[] = [];
   for (let acked = 0; acked < message.length; ) {
     sender.ack(acked, NATS_WINDOW_MAX_BYTES);
@@ -143,7 +143,7 @@ describe("a message in chunks", () => {
     fc.assert(
       fc.property(wire, ({ size, isCompressible, steps }) => {
         const message = isCompressible ? new Uint8Array(size).fill(65) : noise(size);
-        const sender = new ChunkSender(message);
+        const sender = new ChunkSender(inMemory(message));
         const receiver = new ChunkReceiver(size, size);
         const late: Chunk[] = [];
         const acknowledge = () => sender.ack(receiver.received, 2_000);
@@ -171,7 +171,7 @@ describe("a message in chunks", () => {
   });
 
   test("keeps to the window", () => {
-    const sender = new ChunkSender(noise(1_000));
+    const sender = new ChunkSender(inMemory(noise(1_000)));
     expect(sender.next(100)).toBeUndefined();
     sender.ack(0, 250);
     const lengths = [sender.next(100), sender.next(100), sender.next(100)].map((chunk) => chunk?.part.length);
@@ -183,7 +183,7 @@ describe("a message in chunks", () => {
   });
 
   test("what was never sent cannot be acknowledged", () => {
-    const sender = new ChunkSender(noise(1_000));
+    const sender = new ChunkSender(inMemory(noise(1_000)));
     sender.ack(0, 1_000);
     sender.next(100);
     expect(code(() => sender.ack(101, 1_000))).toBe("nats-ack");
