@@ -4,7 +4,7 @@
  */
 import { copyFileSync, rmSync } from "node:fs";
 import { inlineExecutor } from "../../src/executor.ts";
-import type { Hash } from "../../src/hash.ts";
+import { type Hash, hashMatches } from "../../src/hash.ts";
 import { seededRandom } from "../../src/random.ts";
 import { Repo } from "../../src/repo.ts";
 import { rebuildRepository } from "../../src/repo-rebuild.ts";
@@ -148,6 +148,13 @@ export async function checkFile(node: SimulatedNode, privateHashes: ReadonlySet<
     if (isShunned.has(hash)) problems.push(`${node.name} holds ${hash}, which it shuns`);
     if (privateHashes.has(hash) && !secret.has(hash))
       problems.push(`${node.name} holds private ${hash} as public`);
+  }
+  const files = new Unversioned(repo);
+  for (const { name, hash } of files.entries()) {
+    const content = files.content(name);
+    if (hash !== undefined && content !== undefined && !hashMatches(content, hash)) {
+      problems.push(`${node.name} holds wrong content of the unversioned ${name}`);
+    }
   }
   problems.push(...rebuildDifferences(node));
   return problems;

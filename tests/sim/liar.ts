@@ -5,7 +5,7 @@
 import { type Bytes, concat, utf8 } from "../../src/bytes.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { type Hash, hashContent, sha1Hex } from "../../src/hash.ts";
-import { encodeMessage } from "../../src/xfer-message.ts";
+import { decodeMessage, encodeMessage } from "../../src/xfer-message.ts";
 import { packBlob } from "../../src/zlib.ts";
 import type { Dice } from "./dice.ts";
 import type { Letter, Reply } from "./network.ts";
@@ -29,6 +29,9 @@ export const LIES = [
   "wrong-hash-push",
   "config-push",
   "uv-push",
+  "uv-wrong-push",
+  "private-gimme",
+  "stolen-login",
 ] as const;
 export type Lie = (typeof LIES)[number];
 
@@ -112,21 +115,23 @@ export interface LiarsKnowledge {
   readonly projectCode: string;
   /** A signed message that an honest client has sent, and who signed it. */
   readonly recorded: Letter | undefined;
+  /** Names of private artifacts, which somebody has told. */
+  readonly privateHashes: Iterable<Hash>;
 }
 
 /** A message of a lying client. */
-export function lieAsClient(lie: Lie, dice: Dice, { projectCode, recorded }: LiarsKnowledge): Letter {
+export function lieAsClient(lie: Lie, dice: Dice, knowledge: LiarsKnowledge): Letter {
+  const { projectCode, recorded } = knowledge;
   const push = `push ${sha1Hex("liar")} ${projectCode}\n`;
   const pull = `pull ${sha1Hex("liar")} ${projectCode}\n`;
   const content = utf8(`made by a liar ${dice.below(1e9)}\n`);
   const good = concat([utf8(`file ${hashContent(content, "sha3-256")} ${content.length}\n`), content]);
-  const forged = `login ann ${sha1Hex("x")} ${sha1Hex("y")}\n`;
   switch (lie) {
     case "replayed-push":
       if (recorded !== undefined) return recorded;
       return letter([push]);
     case "forged-login":
-      return letter([forged, push, pull, good]);
+      return letter([loginOver([push, pull, good]), push, pull, good]);
     case "push-without-right":
       return letter([push, good]);
     case "cards-out-of-order":
@@ -135,7 +140,6 @@ export function lieAsClient(lie: Lie, dice: Dice, { projectCode, recorded }: Lia
       return letter([push, wrongFile(dice)]);
     case "config-push":
       return letter([
-        forged,
         push,
         "config /user 60\n1700000000 'mallory' pw 'x' cap 's' info '' photo NULL    \n",
         "config /shun 60\n1700000000 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' scom 'no'     \n",
@@ -146,9 +150,35 @@ export function lieAsClient(lie: Lie, dice: Dice, { projectCode, recorded }: Lia
         "pragma uv-hash x\n",
         `uvfile u1.bin 4000000000 ${sha1Hex(utf8("hello"))} 5 0\nhello\n`,
       ]);
+    case "uv-wrong-push":
+      return letter([
+        push,
+        "pragma uv-hash x\n",
+        `uvfile u1.bin 4000000000 ${sha1Hex(utf8("x"))} 5 0\nhello\n`,
+      ]);
+    case "private-gimme": {
+      const gimmes = [...knowledge.privateHashes].map((hash) => `gimme ${hash}\n`);
+      return letter([pull, "pragma send-private\n", ...gimmes]);
+    }
+    case "stolen-login":
+      return stolen(recorded, [push, good]);
     default:
       return letter([pull]);
   }
+}
+
+/** A login of the administrator with the right nonce, by somebody who does not know the password. */
+function loginOver(parts: readonly (string | Uint8Array)[]): string {
+  const rest = concat(parts.map((part) => (typeof part === "string" ? utf8(part) : part)));
+  return `login ann ${sha1Hex(rest)} ${sha1Hex("a guess")}\n`;
+}
+
+/** Somebody else's login over a message of one's own. */
+function stolen(recorded: Letter | undefined, parts: readonly (string | Uint8Array)[]): Letter {
+  if (recorded === undefined) return letter(parts);
+  if (recorded.cookie !== undefined) return { ...letter(parts), cookie: recorded.cookie };
+  const { message } = decodeMessage(recorded.body, recorded.contentType);
+  return letter([message.subarray(0, message.indexOf(0x0a) + 1), ...parts]);
 }
 
 function letter(parts: readonly (string | Uint8Array)[]): Letter {

@@ -25,7 +25,7 @@ const DEEDS = {
   branch: 6,
   fork: 4,
   merge: 5,
-  privateCommit: 4,
+  privateCommit: 6,
   wiki: 8,
   ticket: 8,
   technote: 4,
@@ -34,7 +34,7 @@ const DEEDS = {
   tag: 6,
   uvPut: 10,
   uvDelete: 3,
-  shun: 2,
+  shun: 5,
 } as const;
 export type Deed = keyof typeof DEEDS;
 

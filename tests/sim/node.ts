@@ -7,7 +7,7 @@ import { inlineExecutor } from "../../src/executor.ts";
 import { createLeafJobs } from "../../src/leaf-jobs.ts";
 import { LeafPoll } from "../../src/leaf-poll.ts";
 import { HostedRepositories, type HostedRepository } from "../../src/leaf-repositories.ts";
-import { LeafSync, type SyncOutcome } from "../../src/leaf-sync.ts";
+import { LeafSync, type PeerSyncState, type SyncOutcome } from "../../src/leaf-sync.ts";
 import { createLogger, type LogFields } from "../../src/log.ts";
 import type { Random } from "../../src/random.ts";
 import { Repo } from "../../src/repo.ts";
@@ -139,6 +139,12 @@ export class SimulatedNode {
     const transport = () => new SimulatedTransport(name, undefined, answer);
     process.sync.add({ name, transport: "memory", connect: () => ({ transport: transport() }) });
     return this.request(process, name, "asked");
+  }
+
+  /** What is known of the syncs with other nodes. */
+  peerStates(): readonly Readonly<PeerSyncState>[] {
+    const names = new Set(this.peers.map(({ name }) => name));
+    return (this.process?.sync.peers ?? []).filter(({ peer }) => names.has(peer.name));
   }
 
   /** Syncs with a peer and says what came of it; `undefined` when the node is down. */

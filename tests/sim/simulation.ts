@@ -13,6 +13,8 @@ import type { LogFields } from "../../src/log.ts";
 import { seededRandom } from "../../src/random.ts";
 import { Repo } from "../../src/repo.ts";
 import { addInitialCheckIn } from "../../src/repo-checkin.ts";
+import { Unversioned } from "../../src/repo-unversioned.ts";
+import { decodeMessage } from "../../src/xfer-message.ts";
 import { StandingClock } from "../scratch-repo.ts";
 import { TempDir } from "../temp-dir.ts";
 import {
@@ -83,6 +85,7 @@ class World {
   private readonly privateHashes = new Set<Hash>();
   /** What each node has had, by name: it must never be without it again. */
   private readonly had = new Map<string, Set<Hash>>();
+  private readonly newestFiles = new Map<string, number>();
   private recorded: Letter | undefined;
   private crashes = 0;
 
@@ -127,7 +130,10 @@ class World {
     setFaultHandler((site, subject) => this.atFaultPoint(site, subject));
     for (const node of this.nodes) node.knows(this.nodes);
     for (const node of this.nodes) this.startNode(node);
-    for (const step of this.plan.steps) this.timeline.after(step.at, () => void this.take(step));
+    for (const step of this.plan.steps)
+      this.timeline.after(step.at, () => {
+        this.take(step).catch((error: unknown) => this.defect(`${step.kind}: ${stackOf(error)}`));
+      });
     await this.timeline.runUntil(WORK_MS, () => this.isHopeless);
     const agreedAfterMs = await this.makePeace();
     for (const node of this.nodes) {
@@ -207,6 +213,7 @@ class World {
       const done = this.whose.run(node, () => live(repo, deed, seed));
       if (done === undefined || !node.isUp) return;
       for (const hash of privateHoldings(repo)) this.privateHashes.add(hash);
+      this.noteFiles(repo);
       this.remember(node);
     } catch (error) {
       if (error instanceof Crash || !node.isUp) return;
@@ -242,11 +249,8 @@ class World {
   }
 
   private afterExchange(node: SimulatedNode, letter: Letter, reply: Reply, before: Stock): void {
-    if (
-      letter.as !== undefined &&
-      this.recorded === undefined &&
-      /"i|gio/.test(PEOPLE[letter.as as Person])
-    ) {
+    const mayPush = letter.as !== undefined && PEOPLE[letter.as as Person].includes("i");
+    if (mayPush && this.recorded === undefined && isReadable(letter)) {
       this.recorded = letter;
     }
     const problems = checkExchange({
@@ -286,7 +290,18 @@ class World {
     for (const hash of holdings(node.repo)) had.add(hash);
   }
 
+  /** The newest version of each unversioned file, or mark of its deletion, that was made anywhere. */
+  private noteFiles(repo: Repo): void {
+    for (const { name, mtime } of new Unversioned(repo).entries()) {
+      this.newestFiles.set(name, Math.max(mtime, this.newestFiles.get(name) ?? 0));
+    }
+  }
+
   private checkNothingLost(node: SimulatedNode): void {
+    for (const { name, mtime } of new Unversioned(node.repo).entries()) {
+      const newest = this.newestFiles.get(name) ?? 0;
+      if (mtime < newest) this.defect(`${node.name} has an old version of the file ${name}`);
+    }
     const has = new Set(holdings(node.repo));
     const mayLack = shunned(node.repo);
     for (const hash of this.had.get(node.name)!) {
@@ -306,7 +321,8 @@ class World {
     }
     const { recorded } = this;
     const projectCode = node.repo.config.get("project-code")!;
-    const letter = lieAsClient(lie, dice, { projectCode, recorded });
+    const { privateHashes } = this;
+    const letter = lieAsClient(lie, dice, { projectCode, recorded, privateHashes });
     await node
       .endpoint()
       ?.serve(letter)
@@ -326,7 +342,11 @@ class World {
       const problems = this.disagreements();
       if (problems.length === 0) {
         this.trace("agreed");
-        return this.timeline.now - began;
+        const agreedAfterMs = this.timeline.now - began;
+        // Syncs with nothing new must come to a good end, whatever has been lied about before.
+        await this.timeline.runUntil(this.timeline.now + 2 * POLL_MS);
+        for (const node of this.nodes) this.checkLastSyncs(node);
+        return agreedAfterMs;
       }
       if (polls === POLLS_OF_PEACE_MAX || this.isHopeless) {
         for (const problem of problems) this.defect(`no agreement: ${problem}`);
@@ -335,10 +355,29 @@ class World {
     return Number.POSITIVE_INFINITY;
   }
 
+  private checkLastSyncs(node: SimulatedNode): void {
+    for (const { peer, last } of node.peerStates()) {
+      const code = last?.error?.code;
+      if (code === "peer-unresolved" || code === "peer-never-ends") {
+        this.defect(`in peace, ${node.name} ends a sync with ${peer.name} so: ${last!.error!.message}`);
+      }
+    }
+  }
+
   private disagreements(): string[] {
     const down = this.nodes.filter((node) => !node.isUp);
     if (down.length > 0) return down.map(({ name }) => `${name} is down`);
     return disagreements(this.nodes.map((node) => [node.name, agreementOf(node.repo)] as const));
+  }
+}
+
+/** Whether a letter came as it was sent. */
+function isReadable({ body, contentType }: Letter): boolean {
+  try {
+    decodeMessage(body, contentType);
+    return true;
+  } catch {
+    return false;
   }
 }
 
