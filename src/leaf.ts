@@ -7,8 +7,10 @@
  */
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
+import { clonePageOf, refusal } from "./leaf-admission.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "./leaf-broker.ts";
 import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
+import type { LeafMesh } from "./leaf-mesh.ts";
 import { type LeafNats, type LeafNatsOptions, startLeafNats } from "./leaf-nats.ts";
 import { leafPages } from "./leaf-pages.ts";
 import { HostedRepositories, type Threads, workerThreads } from "./leaf-repositories.ts";
@@ -16,9 +18,14 @@ import type { ListenAddress } from "./listen-address.ts";
 import type { Logger } from "./log.ts";
 import type { Random } from "./random.ts";
 import { errorReply } from "./sync-server.ts";
-import { createTelemetry, type Telemetry } from "./telemetry.ts";
+import { createTelemetry, type Telemetry, type TelemetryOptions } from "./telemetry.ts";
 import type { HttpExchangeReply } from "./transport-http-reply.ts";
-import { type HttpExchange, type HttpServer, serveHttp } from "./transport-http-server.ts";
+import {
+  type HttpExchange,
+  type HttpServer,
+  type HttpServerOptions,
+  serveHttp,
+} from "./transport-http-server.ts";
 
 export interface LeafOptions {
   /** One repository file, or a directory whose `*.fossil` files are served each at `/NAME`. */
@@ -26,6 +33,10 @@ export interface LeafOptions {
   readonly http: ListenAddress | undefined;
   /** PEM texts for TLS on the HTTP listener. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** How many are served over HTTP at the same time. */
+  readonly limits?: HttpServerOptions["limits"];
+  /** Behind a proxy that writes `X-Forwarded-For`, and that alone can connect. */
+  readonly trustProxy?: boolean;
   /** A NATS server of its own. */
   readonly broker?: LeafBrokerOptions;
   /** Answer over NATS, on servers elsewhere (`links`, which end with the leaf) and on its own. */
@@ -72,7 +83,13 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     version: options.version,
     gauges: {
       edgesync_exchanges_pending: { help: "Exchanges under way.", read: () => repositories.pendingCount },
+      ...meshGauges(() => keeper?.mesh),
+      edgesync_http_exchanges_open: {
+        help: "HTTP exchanges whose reply has not left yet.",
+        read: () => http?.openCount ?? 0,
+      },
     },
+    refusals: () => http?.refusedCounts ?? new Map(),
   });
   let stopping: Promise<void> | undefined;
   let http: HttpServer | undefined;
@@ -86,7 +103,22 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
         listen: options.http,
         ...(options.tls && { tls: options.tls }),
         clock,
-        exchange: (exchange) => answer(exchange, repositories, telemetry, deps),
+        exchange: (exchange, visit) => {
+          const page = clonePageOf(exchange);
+          if (page !== undefined) visit.beginPage(page === "first");
+          return answer(exchange, repositories, telemetry, deps);
+        },
+        refuse: async (exchange, why) => {
+          log.warn("exchange turned away", { address: exchange.address, code: why.code });
+          const codeOf = async () => (await repositories.at(exchange.path).describe()).projectCode;
+          try {
+            return await refusal(exchange, why, codeOf, clock);
+          } catch (error) {
+            return errorReply(error, exchange.contentType, clock);
+          }
+        },
+        ...(options.limits && { limits: options.limits }),
+        trustProxy: options.trustProxy ?? false,
         pages: leafPages({ repositories, telemetry, isReady: () => stopping === undefined }),
       });
     }
@@ -128,6 +160,26 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
       })();
       return stopping;
     },
+  };
+}
+
+function meshGauges(mesh: () => LeafMesh | undefined): TelemetryOptions["gauges"] {
+  const gauge = (help: string, read: (mesh: LeafMesh) => number) => ({
+    help,
+    read: () => {
+      const running = mesh();
+      return running === undefined ? 0 : read(running);
+    },
+  });
+  return {
+    edgesync_peers: gauge("Peers that are there.", ({ presence }) => presence.peers.length),
+    edgesync_announced: gauge("Announcements sent.", ({ counts }) => counts.announced),
+    edgesync_heard: gauge("Announcements of others.", ({ counts }) => counts.heard),
+    edgesync_news_pulls: gauge("Pulls made for announcements.", ({ counts }) => counts.pulls),
+    edgesync_lag_seconds: gauge(
+      "How long something is known of and not here.",
+      ({ fetch }) => fetch.lagMs / 1000,
+    ),
   };
 }
 

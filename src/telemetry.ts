@@ -29,6 +29,8 @@ export interface TelemetryOptions {
   readonly version: string;
   /** Read when the text is asked for. */
   readonly gauges?: Readonly<Record<string, { readonly help: string; read(): number }>>;
+  /** Exchanges turned away so far, by reason. Read when the text is asked for. */
+  readonly refusals?: () => ReadonlyMap<string, number>;
 }
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
@@ -57,6 +59,19 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       registers,
       collect() {
         this.set(gauge.read());
+      },
+    });
+  }
+  const { refusals } = options;
+  if (refusals !== undefined) {
+    new Counter({
+      name: "edgesync_http_refused_total",
+      help: "HTTP exchanges turned away because too many were served, by reason.",
+      labelNames: ["reason"],
+      registers,
+      collect() {
+        this.reset();
+        for (const [reason, count] of refusals()) this.inc({ reason }, count);
       },
     });
   }

@@ -44,6 +44,8 @@ export class UnsentReplies {
   constructor(
     private readonly server: () => Server<undefined>,
     private readonly clock: Clock,
+    /** A client that takes nothing for this long is cut off. */
+    private readonly idleSeconds = HTTP_IDLE_SECONDS,
   ) {}
 
   /** The response to a request, once there is room for it. */
@@ -52,14 +54,14 @@ export class UnsentReplies {
     const headers = { "Content-Type": contentType, Connection: "close" };
     if (body instanceof Uint8Array) {
       if (body.length >= COUNTED_FROM_BYTES) await this.admit(request, body.length);
-      this.server().timeout(request, HTTP_IDLE_SECONDS);
+      this.server().timeout(request, this.idleSeconds);
       const response = new Response(body, { status, headers });
       release?.(); // A response copies its body.
       return response;
     }
     if (release !== undefined) this.inFiles.set(request, release);
     this.lookAtFilesLater();
-    this.server().timeout(request, HTTP_IDLE_SECONDS);
+    this.server().timeout(request, this.idleSeconds);
     // The disposition keeps the server from making one of the file's name.
     const all = { ...headers, "Content-Disposition": "inline" };
     return new Response(Bun.file(`/proc/self/fd/${body.fd}`), { status, headers: all });

@@ -7,15 +7,33 @@
  * - a reply is one buffer, so that Content-Length is sent and never chunked (trap 1);
  * - `Connection: close` on every reply to an exchange, for stock waits for the end of the socket (trap 2);
  * - no Content-Encoding on replies (trap 6);
- * - a request body is read up to `bodyMaxBytes` whatever its headers claim, then refused with 413.
+ * - a request body is read up to `bodyMaxBytes` whatever its headers claim, then refused with 413;
+ * - too many exchanges at the same time are turned away with a reply of `refuse`, before much of their body is read.
+ *
+ * Whom the server waits for, and how long: the head of a request has the 10 seconds that Bun gives it; its body is
+ * `transport-http-body.ts`; a reply of which the client takes nothing for `HTTP_IDLE_SECONDS` is cut off by Bun.
  */
 import type { Server } from "bun";
 import { Hono } from "hono";
 import { type Bytes, concat } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
-import { LimitError } from "./errors.ts";
-import { HTTP_DRAIN_MS, HTTP_IDLE_SECONDS, MESSAGE_MAX_BYTES } from "./limits.ts";
+import { LimitError, TimeoutError } from "./errors.ts";
+import {
+  HTTP_DRAIN_MS,
+  HTTP_IDLE_SECONDS,
+  HTTP_REFUSED_BODY_MAX_BYTES,
+  HTTP_REFUSED_BODY_MS,
+  MESSAGE_MAX_BYTES,
+} from "./limits.ts";
 import { type ListenAddress, listenFailure } from "./listen-address.ts";
+import {
+  Admission,
+  type AdmissionLimits,
+  isRefusal,
+  type Refusal,
+  type Visit,
+} from "./transport-http-admission.ts";
+import { type BodyLimits, BodyReader } from "./transport-http-body.ts";
 import { type HttpExchangeReply, UnsentReplies } from "./transport-http-reply.ts";
 
 /** One request of a sync client, whole. */
@@ -32,10 +50,18 @@ export interface HttpExchange {
 
 export interface HttpServerOptions {
   readonly listen: ListenAddress;
-  readonly exchange: (request: HttpExchange) => Promise<HttpExchangeReply>;
+  readonly exchange: (request: HttpExchange, visit: Visit) => Promise<HttpExchangeReply>;
+  /**
+   * Answers an exchange that is turned away, whose body is left out if it is too long or too slow. Without it such an
+   * exchange gets status 503.
+   */
+  readonly refuse?: (request: HttpExchange, why: LimitError) => Promise<HttpExchangeReply>;
   /** Routes for everything that is not an exchange: pages, health, metrics. */
   readonly pages: Hono;
   readonly bodyMaxBytes?: number;
+  readonly limits?: AdmissionLimits & BodyLimits & { readonly replyIdleSeconds?: number };
+  /** The last address of `X-Forwarded-For` is the client's: a proxy that this listener alone is for writes it. */
+  readonly trustProxy?: boolean;
   /** PEM texts: TLS instead of plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly clock: Clock;
@@ -46,6 +72,10 @@ export interface HttpServer {
   readonly url: string;
   /** Exchanges that have been accepted and not yet answered. */
   readonly activeCount: number;
+  /** Exchanges accepted whose reply has not left yet. */
+  readonly openCount: number;
+  /** Exchanges turned away so far. */
+  readonly refusedCounts: ReadonlyMap<Refusal, number>;
   /** Refuses new connections, waits for exchanges under way, then closes every socket. */
   stop(): Promise<void>;
 }
@@ -57,32 +87,63 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
   const bodyMaxBytes = options.bodyMaxBytes ?? MESSAGE_MAX_BYTES;
   let activeCount = 0;
   let onIdle: (() => void) | undefined;
-  const unsent = new UnsentReplies(() => server, options.clock);
+  const unsent = new UnsentReplies(() => server, options.clock, options.limits?.replyIdleSeconds);
+  const admission = new Admission(options.limits);
+  const noRoom = () => admission.refused("memory", "the server has too much in hand; try again later");
+  const bodies = new BodyReader(options.clock, options.limits ?? {}, noRoom);
+  const refusedBodies = new BodyReader(options.clock, { idleMs: HTTP_REFUSED_BODY_MS }, noRoom);
+
+  /** What can be had of the body of a request that is turned away: its client may show no reply before it has sent all. */
+  const bodyOfRefused = async (raw: Request): Promise<Bytes> => {
+    if (raw.bodyUsed) return concat([]);
+    try {
+      const body = await refusedBodies.read(raw, HTTP_REFUSED_BODY_MAX_BYTES);
+      refusedBodies.release(body.length);
+      return body;
+    } catch (error) {
+      if (error instanceof LimitError || error instanceof TimeoutError) return concat([]);
+      throw error;
+    }
+  };
 
   const app = new Hono<Env>();
   app.post("*", async (context, next) => {
     const contentType = context.req.header("content-type") ?? "";
     if (!/^application\/x-fossil/i.test(contentType)) return next();
     const { server } = context.env;
+    const raw = context.req.raw;
+    const peer = server.requestIP(raw)?.address ?? "";
+    const forwarded = options.trustProxy ? context.req.header("x-forwarded-for") : undefined;
+    const about = {
+      path: decodePath(context.req.path),
+      contentType,
+      cookie: context.req.header("cookie"),
+      address: forwarded?.split(",").at(-1)?.trim() || peer,
+    };
     activeCount++;
     // The time an exchange may take is bounded by its own limits, not by silence on the socket.
-    const raw = context.req.raw;
+    server.timeout(raw, 0);
+    let visit: Visit | undefined;
+    let body: Bytes | undefined;
+    let heldBytes = 0;
     try {
-      const body = await readBody(raw, bodyMaxBytes);
-      server.timeout(raw, 0);
-      const reply = await options.exchange({
-        path: decodePath(context.req.path),
-        contentType,
-        cookie: context.req.header("cookie"),
-        address: server.requestIP(raw)?.address ?? "",
-        body,
-      });
-      return await unsent.respond(raw, reply);
+      visit = admission.enter(about.address, () => server.requestIP(raw) !== null);
+      body = await bodies.read(raw, bodyMaxBytes);
+      heldBytes = body.length;
+      return await unsent.respond(raw, await options.exchange({ ...about, body }, visit));
     } catch (error) {
+      if (isRefusal(error)) {
+        if (options.refuse === undefined) return closing(503, error.message);
+        body ??= await bodyOfRefused(raw);
+        return await unsent.respond(raw, await options.refuse({ ...about, body }, error));
+      }
       if (error instanceof LimitError) return closing(413, error.message);
+      if (error instanceof TimeoutError) return closing(408, error.message);
       if (raw.signal.aborted) return closing(400, "the request ended before its body did");
       throw error;
     } finally {
+      visit?.answered();
+      bodies.release(heldBytes);
       if (--activeCount === 0) onIdle?.();
     }
   });
@@ -94,6 +155,10 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
     get activeCount() {
       return activeCount;
     },
+    get openCount() {
+      return admission.openCount;
+    },
+    refusedCounts: admission.refusedCounts,
     async stop() {
       const stopped = server.stop(false);
       if (activeCount > 0) {
@@ -123,24 +188,6 @@ function listen({ listen: address, tls }: HttpServerOptions, app: Hono<Env>): Se
   } catch (cause) {
     throw listenFailure(address, cause);
   }
-}
-
-/** @throws LimitError `http-body` when more than `maxBytes` come or are announced */
-async function readBody(request: Request, maxBytes: number): Promise<Bytes> {
-  const tooLarge = (bytes: number) =>
-    new LimitError("http-body", `a request of ${bytes} bytes is larger than the ${maxBytes} accepted`, {
-      data: { bytes, maxBytes },
-    });
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > maxBytes) throw tooLarge(announced);
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  for await (const chunk of request.body ?? []) {
-    received += chunk.length;
-    if (received > maxBytes) throw tooLarge(received);
-    chunks.push(chunk);
-  }
-  return concat(chunks);
 }
 
 function closing(status: number, message: string): Response {
