@@ -1,7 +1,7 @@
 /** A clone as commands make one: wire, login and threads from their options. */
 import type { CliContext } from "./cli-context.ts";
 import type { FilesExchanged } from "./cli-files.ts";
-import type { Progress } from "./cli-output.ts";
+import type { Output, Progress } from "./cli-output.ts";
 import { connect, type RemoteValues } from "./cli-remote.ts";
 import { actingUser } from "./cli-user.ts";
 import { release } from "./release.ts";
@@ -43,7 +43,7 @@ export async function cloneAsAsked(
   const { transport, login, keepsPassword } = await connect(remote, request, context);
   const user = actingUser(request.user ?? (remote.kind === "http" ? remote.user : undefined), env);
   const threads = cloneThreads();
-  const progress = out.progress("cloning");
+  const progress = new ClonePhases(out);
   try {
     const summary = await cloneRepository(
       transport,
@@ -58,12 +58,12 @@ export async function cloneAsAsked(
         version: `edgesync ${release.version}`,
         random,
         ...(signal !== undefined && { signal }),
-        onProgress: (state) => progress.update(shown(state)),
+        onProgress: (state) => progress.show(state),
       },
       threads,
     );
     const files = request.uv
-      ? await fetchFiles(request.target, transport, login, progress, context)
+      ? await fetchFiles(request.target, transport, login, progress.begin("unversioned files"), context)
       : undefined;
     return { ...summary, peer: transport.peer, files };
   } finally {
@@ -93,12 +93,33 @@ async function fetchFiles(
   }
 }
 
-function shown(state: CloneProgress) {
-  if (state.phase === "receiving") {
-    return { doneCount: state.artifactsStored, doneBytes: state.bytesReceived };
+/** Each phase has a rate of its own. */
+class ClonePhases {
+  private phase: CloneProgress["phase"] = "receiving";
+  private progress: Progress;
+
+  constructor(private readonly out: Output) {
+    this.progress = out.progress("cloning");
   }
-  return {
-    doneCount: state.artifactsLinked + state.artifactsChecked,
-    totalCount: state.linkTotal + state.checkTotal,
-  };
+
+  begin(label: string): Progress {
+    this.progress.end();
+    this.progress = this.out.progress(label);
+    return this.progress;
+  }
+
+  show(state: CloneProgress): void {
+    if (state.phase !== this.phase) this.begin("checking and linking");
+    this.phase = state.phase;
+    const { rounds, artifactsStored, bytesReceived, artifactsLinked, artifactsChecked } = state;
+    this.progress.update(
+      state.phase === "receiving"
+        ? { rounds, doneCount: artifactsStored, noun: "artifacts", doneBytes: bytesReceived }
+        : { doneCount: artifactsLinked + artifactsChecked, totalCount: state.linkTotal + state.checkTotal },
+    );
+  }
+
+  end(): void {
+    this.progress.end();
+  }
 }

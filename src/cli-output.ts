@@ -154,6 +154,10 @@ export interface ProgressState {
   readonly doneCount: number;
   readonly totalCount?: number;
   readonly doneBytes?: number;
+  /** What is counted, in the plural. */
+  readonly noun?: string;
+  /** Of an exchange, so far. */
+  readonly rounds?: number;
 }
 
 export interface Progress {
@@ -162,8 +166,11 @@ export interface Progress {
   end(): void;
 }
 
-function describeProgress({ doneCount, totalCount, doneBytes }: ProgressState, elapsedMs: number): string {
-  const parts = [totalCount === undefined ? `${doneCount}` : `${doneCount} of ${totalCount}`];
+function describeProgress(state: ProgressState, elapsedMs: number): string {
+  const { doneCount, totalCount, doneBytes, noun, rounds } = state;
+  const count = totalCount === undefined ? `${doneCount}` : `${doneCount} of ${totalCount}`;
+  const parts = [noun === undefined ? count : `${count} ${noun}`];
+  if (rounds !== undefined) parts.unshift(`round ${rounds + 1}`);
   const seconds = elapsedMs / 1000;
   if (doneBytes !== undefined) parts.push(formatBytes(doneBytes), `${formatBytes(doneBytes / seconds)}/s`);
   else parts.push(`${Math.round(doneCount / seconds)}/s`);

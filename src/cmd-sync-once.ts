@@ -82,9 +82,10 @@ async function exchange(
   const progress = out.progress(direction);
   try {
     const totals = await runSync(client, transport, {
-      onProgress: ({ artifactsReceived, artifactsSent, wanted, bytesSent, bytesReceived }) => {
+      onProgress: ({ rounds, artifactsReceived, artifactsSent, wanted, bytesSent, bytesReceived }) => {
         const doneCount = artifactsReceived + artifactsSent;
-        progress.update({ doneCount, totalCount: doneCount + wanted, doneBytes: bytesSent + bytesReceived });
+        const doneBytes = bytesSent + bytesReceived;
+        progress.update({ rounds, doneCount, totalCount: doneCount + wanted, noun: "artifacts", doneBytes });
       },
     });
     const files = args.uv ? await exchangeFilesToo(repo, goals, transport, login, progress) : undefined;

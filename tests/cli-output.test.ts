@@ -129,6 +129,14 @@ describe("progress", () => {
     expect(shown.at(-1)).toBe("");
   });
 
+  test("says what is counted and which round of an exchange it is", () => {
+    const { out, written } = capture({ isTerminal: () => true });
+    const progress = out.progress("pull");
+    written.nowMs += 2000;
+    progress.update({ rounds: 2, doneCount: 40, noun: "artifacts" });
+    expect(written.stderr).toEndWith("pull: round 3, 40 artifacts, 20/s");
+  });
+
   test("never on a pipe, never with -q", () => {
     expect(work({})).toBe("");
     expect(work({ isTerminal: () => true, quiet: true })).toBe("");
