@@ -192,7 +192,8 @@ export class LeafMesh {
 
   private linkOf(source: string): NatsLink | undefined {
     const subject = syncSubject(this.nats.prefix, this.nats.projectCode);
-    return this.nats.links.find((link) => source.startsWith(`${link.name}/${subject}`));
+    const links = this.nats.links.filter((link) => source.startsWith(`${link.name}/${subject}`));
+    return links.length === 1 ? links[0] : undefined;
   }
 
   private hear(link: NatsLink, { peerId, uuid, tips, artifacts, http }: Announcement): void {

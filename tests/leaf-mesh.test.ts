@@ -1,0 +1,267 @@
+/** Leaves in one process on one embedded broker, or two: news, presence, what was missed, and hostile words. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { formatAnnouncement } from "../src/announcement.ts";
+import type { Broker } from "../src/broker.ts";
+import { utf8 } from "../src/bytes.ts";
+import { systemClock } from "../src/clock.ts";
+import type { Hash } from "../src/hash.ts";
+import { type Leaf, startLeaf } from "../src/leaf.ts";
+import { inlineThreads } from "../src/leaf-repositories.ts";
+import { FETCH_CREDIT_COUNT } from "../src/limits.ts";
+import { silentLogger } from "../src/log.ts";
+import { LocalLink } from "../src/nats-link-local.ts";
+import { asPeerId } from "../src/peer-id.ts";
+import { formatPresence } from "../src/presence-message.ts";
+import { seededRandom } from "../src/random.ts";
+import { Repo } from "../src/repo.ts";
+import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
+import { testBroker } from "./broker-harness.ts";
+import { until } from "./interop/nats-server.ts";
+import { TempDir } from "./temp-dir.ts";
+
+let seed = 1n;
+const deps = () => ({ clock: systemClock, random: seededRandom(seed++), log: silentLogger });
+
+/** Peers of one project. */
+class Project {
+  readonly folder = new TempDir("mesh");
+  readonly first = this.folder.join("0.fossil");
+  readonly leaves: { readonly leaf: Leaf; readonly repo: Repo }[] = [];
+  readonly code: string;
+  private readonly ends: (() => Promise<unknown>)[] = [];
+
+  constructor() {
+    const repo = Repo.create(this.first, { ...deps(), user: "ann", password: "x" });
+    addInitialCheckIn(repo, "ann");
+    repo.users.setCapabilities("nobody", "gioy");
+    this.code = repo.config.projectCode!;
+    repo.close();
+  }
+
+  broker(): Broker {
+    const broker = testBroker({});
+    this.ends.push(() => broker.stop(0));
+    return broker;
+  }
+
+  link(broker: Broker): LocalLink {
+    return new LocalLink({ broker, maxPayload: 8_388_608, random: seededRandom(seed++) });
+  }
+
+  async join(brokers: readonly Broker[], beatMs = 60_000): Promise<number> {
+    const number = this.leaves.length;
+    const file = this.folder.join(`leaf${number}.fossil`);
+    const copy = Repo.open(this.first, { mode: "read", ...deps() });
+    copy.db.exec("PRAGMA query_only=0");
+    copy.db.exec(`VACUUM INTO '${file}'`);
+    copy.close();
+    const repo = Repo.open(file, { mode: "write", ...deps() });
+    const threads = inlineThreads(deps());
+    const leaf = await startLeaf(
+      {
+        source: { file },
+        http: undefined,
+        nats: {
+          prefix: "fossil",
+          peerId: asPeerId(`leaf${number}`),
+          links: brokers.map((broker) => this.link(broker)),
+        },
+        keep: {
+          peers: [],
+          push: true,
+          pull: true,
+          unversioned: false,
+          private: false,
+          pollMs: 600_000,
+          mesh: { name: `leaf ${number}`, role: "peer", beatMs },
+        },
+        version: "test",
+      },
+      { ...deps(), threads },
+    );
+    this.leaves.push({ leaf, repo });
+    return number;
+  }
+
+  commit(number: number): Hash {
+    const { repo } = this.leaves[number]!;
+    return commit(repo, {
+      edits: [{ name: "f", content: utf8(`${seed++}`) }],
+      comment: "c",
+      user: "ann",
+    }).hash;
+  }
+
+  has(number: number, hash: Hash): boolean {
+    const { db } = this.leaves[number]!.repo;
+    return db.prepare("SELECT 1 FROM event JOIN blob ON rid=objid WHERE uuid=?").value(hash) !== undefined;
+  }
+
+  pulls(number: number): number {
+    return this.leaves[number]!.leaf.keeper!.mesh.counts.pulls;
+  }
+
+  peersOf(number: number): string[] {
+    return this.leaves[number]!.leaf.keeper!.mesh.presence.peers.map(({ facts }) => facts.peerId).sort();
+  }
+
+  async everywhere(hash: Hash): Promise<void> {
+    await until(() => this.leaves.every((_, i) => this.has(i, hash)), `${hash} everywhere`);
+  }
+
+  async end(): Promise<void> {
+    for (const { leaf, repo } of this.leaves) {
+      await leaf.stop();
+      repo.close();
+    }
+    for (const end of this.ends) await end();
+    this.folder.remove();
+  }
+}
+
+let project: Project;
+afterEach(() => project.end());
+
+describe("news", () => {
+  test("travels to all, from whoever has it, with one pull each", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 3; i++) await project.join([broker]);
+    await project.everywhere(project.commit(0));
+    expect([project.pulls(0), project.pulls(1), project.pulls(2)]).toEqual([0, 1, 1]);
+    await project.everywhere(project.commit(2));
+    expect([project.pulls(0), project.pulls(1), project.pulls(2)]).toEqual([1, 2, 1]);
+    // Nobody repeats on the one link what came over it.
+    expect(project.leaves.map(({ leaf }) => leaf.keeper!.mesh.counts.announced)).toEqual([1, 0, 1]);
+  });
+
+  test("crosses from one broker to another through the repository of a leaf on both", async () => {
+    project = new Project();
+    const [one, other] = [project.broker(), project.broker()];
+    await project.join([one]);
+    await project.join([one, other]);
+    await project.join([other]);
+    await project.everywhere(project.commit(0));
+    await project.everywhere(project.commit(2));
+  });
+
+  test("a burst costs few pulls and arrives whole", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 3; i++) await project.join([broker]);
+    let last: Hash | undefined;
+    for (let i = 0; i < 120; i++) {
+      last = project.commit(0);
+      if (i % 10 === 0) await Bun.sleep(1);
+    }
+    await project.everywhere(last!);
+    const count = (i: number) =>
+      project.leaves[i]!.repo.db.prepare("SELECT count(*) FROM event").value<number>();
+    await until(() => count(1) === count(0) && count(2) === count(0), "all check-ins");
+    expect(Math.max(project.pulls(1), project.pulls(2))).toBeLessThan(15);
+  }, 30_000);
+
+  test("that was missed is found by who joins", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker]);
+    const hash = project.commit(0);
+    await Bun.sleep(20);
+    await project.join([broker]);
+    await project.everywhere(hash);
+    expect(project.pulls(1)).toBe(0);
+  });
+
+  test("that was missed is found by a beat", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker], 1000);
+    await project.join([broker], 1000);
+    // The second does not listen to news.
+    const { presence } = project.leaves[0]!.leaf.keeper!.mesh;
+    project.leaves[1]!.leaf.keeper!.mesh.fetch.claim = () => false;
+    const hash = project.commit(0);
+    await presence.tellNow();
+    await project.everywhere(hash);
+  });
+
+  test("claims of a liar cost a bounded number of pulls", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker]);
+    const link = project.link(broker);
+    const subject = `fossil.${project.code}.commit`;
+    for (let i = 0; i < 50; i++) {
+      const uuid = i.toString(16).padStart(40, "0") as Hash;
+      const news = {
+        version: 1,
+        rid: 1,
+        uuid,
+        tips: [],
+        count: 1,
+        artifacts: [],
+        iroh: undefined,
+        http: undefined,
+      };
+      link.publish(subject, formatAnnouncement({ ...news, peerId: asPeerId("liar") }));
+      link.publish(subject, formatAnnouncement({ ...news, peerId: asPeerId("leaf0") }));
+      link.publish(subject, utf8("{"));
+      await Bun.sleep(5);
+    }
+    expect(project.pulls(0)).toBe(FETCH_CREDIT_COUNT);
+    await link.close();
+  });
+});
+
+describe("presence", () => {
+  test("peers come, are asked, tell of themselves, and go", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 3; i++) await project.join([broker]);
+    await until(() => [0, 1, 2].every((i) => project.peersOf(i).length === 2), "all to know all");
+    expect(project.peersOf(1)).toEqual(["leaf0", "leaf2"]);
+    const [first] = project.leaves;
+    const { facts } = first!.leaf.keeper!.mesh.presence.peer("leaf2")!;
+    expect(facts).toMatchObject({
+      name: "leaf 2",
+      role: "peer",
+      version: "test",
+      transports: ["nats"],
+      lagMs: 0,
+    });
+    expect(facts.artifactCount).toBe(1);
+    expect(facts.tips).toHaveLength(1);
+    await first!.leaf.stop();
+    await until(() => project.peersOf(1).length === 1, "the first to be gone");
+    expect(project.peersOf(1)).toEqual(["leaf2"]);
+  });
+
+  test("a peer that falls silent is forgotten", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker], 1000);
+    const link = project.link(broker);
+    const facts = {
+      peerId: asPeerId("ghost"),
+      name: "g",
+      version: "",
+      role: "peer" as const,
+      transports: [],
+      http: undefined,
+      iroh: undefined,
+      artifactCount: 0,
+      tips: [],
+      unclustered: undefined,
+      lagMs: 0,
+      everyMs: 1000,
+    };
+    const subject = `fossil.${project.code}.presence`;
+    link.publish(subject, utf8("not a presence message"));
+    link.publish(subject, formatPresence({ ...facts, kind: "beat" }));
+    link.publish(subject, formatPresence({ ...facts, peerId: asPeerId("leaf0"), kind: "beat" }));
+    await until(() => project.peersOf(0).length === 1, "the ghost");
+    expect(project.peersOf(0)).toEqual(["ghost"]);
+    await until(() => project.peersOf(0).length === 0, "the ghost to be gone");
+    await link.close();
+  }, 20_000);
+});
