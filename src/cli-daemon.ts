@@ -78,7 +78,9 @@ export async function runDaemon(
     log.info("stopped before it was ready", { signal: await stopped });
     return EXIT.done;
   }
-  log.info("ready", running.addresses);
+  // Whoever started it waits for this line, whatever else is to be logged.
+  const announcer = await stderrLogger({ level: "info", format }, context);
+  announcer.info("ready", running.addresses);
   await tellSystemd("READY=1");
   const signal = await stopped;
   log.info("stopping", { signal });

@@ -45,6 +45,8 @@ export interface ServeInput {
   /** When the exchange arrived: waiting for another process's lock counts from here. */
   readonly arrivedAt: EpochMs;
   readonly body: Bytes;
+  /** As `ServeOptions` has it; then with access `read`. */
+  readonly isReadOnly?: boolean;
   /** A large reply may come in a file. */
   readonly maySpill?: boolean;
   /** As `ServeOptions` has them. */

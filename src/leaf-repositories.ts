@@ -10,7 +10,7 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
-import { NameError } from "./errors.ts";
+import { NameError, RepoError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import { ClonePages, type HandedReply, type Served } from "./leaf-clone-pages.ts";
 import { createLeafJobs, type LeafIdentity, type LeafJobs, type ServeInput } from "./leaf-jobs.ts";
@@ -25,7 +25,7 @@ import type { ProjectSummary } from "./repo-summary.ts";
 import type { ClientRequest } from "./sync-request.ts";
 
 export type SyncInput = Omit<SessionInput, "id" | "path">;
-export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt" | "maySpill">;
+export type Exchange = Omit<ServeInput, "path" | "access" | "arrivedAt" | "maySpill" | "isReadOnly">;
 export type { Served };
 
 /** Requests up to this size are tried on a reader first, in bytes as they travel. */
@@ -52,12 +52,19 @@ export function inlineThreads(deps: { readonly clock: Clock; readonly random: Ra
   return { readers: inlineExecutor(createLeafJobs(deps)), writers: [inlineExecutor(createLeafJobs(deps))] };
 }
 
+/** What opening a repository for writing fails with where the file, its folder or the disk is read-only. */
+const NOT_WRITABLE = ["repo-read-only", "repo-unreadable"];
+
 /** One repository as the leaf sees it. */
 export class HostedRepository {
   /** Called when an exchange has stored something. */
   onStored: () => void = () => {};
   /** Makes the first message of a sync in this thread, where that takes no time. */
   draft: (input: SyncInput) => ClientRequest | undefined = () => undefined;
+
+  /** Found out by `prepare`. */
+  isReadOnly = false;
+  private prepared: Promise<void> | undefined;
 
   constructor(
     readonly path: string,
@@ -87,25 +94,44 @@ export class HostedRepository {
 
   private async run(input: Omit<ServeInput, "access">): Promise<Served> {
     let { body } = input;
-    if (body.length <= READER_FIRST_MAX_BYTES) {
+    if (body.length <= READER_FIRST_MAX_BYTES && !this.isReadOnly) {
       const outcome = await this.readers.run("serve", { ...input, access: "read" }, [body.buffer]);
       if (outcome.kind === "served") return outcome;
       body = outcome.body;
     }
-    const outcome = await this.writer.run("serve", { ...input, body, access: "write" }, [body.buffer]);
-    if (outcome.kind === "served") {
-      if (outcome.facts.artifactsReceived > 0) this.onStored();
-      return outcome;
-    }
-    throw new Error("a writer cannot need another writer");
+    await this.prepare();
+    const rest = { ...input, body };
+    const outcome = this.isReadOnly
+      ? await this.readers.run("serve", { ...rest, access: "read", isReadOnly: true }, [body.buffer])
+      : await this.writer.run("serve", { ...rest, access: "write" }, [body.buffer]);
+    if (outcome.kind !== "served") throw new Error("a writer cannot need another writer");
+    if (outcome.facts.artifactsReceived > 0) this.onStored();
+    return outcome;
   }
 
   describe(): Promise<ProjectSummary> {
     return this.readers.run("describe", { path: this.path });
   }
 
+  /**
+   * Opens the repository. One that can be read and not written is served read-only from then on.
+   *
+   * @throws RepoError when it can neither be written nor read
+   */
   prepare(): Promise<void> {
-    return this.writer.run("prepare", { path: this.path });
+    this.prepared ??= (async () => {
+      try {
+        await this.writer.run("prepare", { path: this.path });
+      } catch (error) {
+        if (!(error instanceof RepoError) || !NOT_WRITABLE.includes(error.code)) throw error;
+        await this.describe();
+        this.isReadOnly = true;
+      }
+    })();
+    this.prepared.catch(() => {
+      this.prepared = undefined;
+    });
+    return this.prepared;
   }
 
   presence(): Promise<RepoPresence> {

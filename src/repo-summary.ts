@@ -1,9 +1,12 @@
 /** What a visitor or an operator wants to know of a repository at a glance. */
+import { basename } from "node:path";
 import { formatDateTime, fromJulian } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import { Capabilities } from "./repo-capability.ts";
 
 export interface ProjectSummary {
+  /** Of the repository, without folder and `.fossil`. */
+  readonly fileName: string;
   readonly projectName: string;
   readonly projectCode: string;
   /** Whether an anonymous visitor may clone. */
@@ -20,6 +23,7 @@ export function summarize(repo: Repo): ProjectSummary {
     )
     .get()!;
   return {
+    fileName: basename(repo.path, ".fossil"),
     projectName: repo.config.get("project-name") ?? "",
     projectCode: repo.config.get("project-code") ?? "",
     openToClone: Capabilities.of(repo.users, undefined).has("g"),

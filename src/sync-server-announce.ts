@@ -21,7 +21,11 @@ const CLUSTER_MIN_COUNT = 100;
 
 /** @throws WriteNeeded when clusters are due and the repository was opened for reading */
 export function checkClustersDue(x: ServerExchange): void {
-  if (unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT) x.forWriting();
+  if (areClustersDue(x)) x.forWriting();
+}
+
+function areClustersDue(x: ServerExchange): boolean {
+  return !x.isReadOnly && unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT;
 }
 
 /** The end of every reply but its last line. */
@@ -31,7 +35,7 @@ export function announce(x: ServerExchange): void {
     for (const { hash } of allOffers(x.repo.db)) x.out.card({ type: "igot", hash, isPrivate: false });
     offerPrivate(x);
   } else if (x.isPull) {
-    if (unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT) createClusters(x.forWriting());
+    if (areClustersDue(x)) createClusters(x.forWriting());
     offer(x, x.wantsCatalog ? allOffers(x.repo.db) : unclusteredOffers(x.repo.db));
     offerPrivate(x);
   }

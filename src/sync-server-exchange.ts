@@ -6,7 +6,7 @@
  * then throws `WriteNeeded`, nothing has happened, and the same request is to be served again on a
  * connection that may write.
  */
-import { EdgeSyncError } from "./errors.ts";
+import { EdgeSyncError, RepoError } from "./errors.ts";
 import { algorithmOf, type Hash } from "./hash.ts";
 import { DOWNLOAD_BUDGET_BYTES, DOWNLOAD_BUDGET_MS } from "./limits.ts";
 import type { Repo } from "./repo.ts";
@@ -51,11 +51,14 @@ export interface ExchangeSettings {
   readonly sink?: MessageSink | undefined;
   /** Bounds the budget that the repository's settings give a reply. */
   readonly budgetMaxBytes?: number | undefined;
+  /** Nobody here may write: what a reader can do without is left out, and what needs a writer is refused. */
+  readonly isReadOnly?: boolean | undefined;
 }
 
 export class ServerExchange {
   readonly out = new MessageWriter();
   private readonly sink: MessageSink | undefined;
+  readonly isReadOnly: boolean;
   readonly content: Content;
   readonly unversioned: Unversioned;
   readonly configuration: ConfigExchange;
@@ -103,9 +106,10 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
-    { sink, budgetMaxBytes = Number.POSITIVE_INFINITY }: ExchangeSettings = {},
+    { sink, budgetMaxBytes = Number.POSITIVE_INFINITY, isReadOnly = false }: ExchangeSettings = {},
   ) {
     this.sink = sink;
+    this.isReadOnly = isReadOnly;
     this.content = repo.content;
     this.unversioned = new Unversioned(repo);
     this.configuration = new ConfigExchange(repo);
@@ -154,8 +158,9 @@ export class ServerExchange {
     this.isStopped = true;
   }
 
-  /** @throws WriteNeeded unless the repository may be written */
+  /** @throws WriteNeeded unless the repository may be written; RepoError `repo-read-only` */
   forWriting(): Repo {
+    if (this.isReadOnly) throw readOnly(this.repo.path);
     if (this.repo.db.mode === "read") throw new WriteNeeded();
     return this.repo;
   }
@@ -177,6 +182,10 @@ export class ServerExchange {
     this.batch?.finish();
     this.configuration.finish();
   }
+}
+
+function readOnly(path: string): RepoError {
+  return new RepoError("repo-read-only", `${path} cannot be written`);
 }
 
 /** Whoever may clone may read, stock holds, but only of those who have not logged in. */

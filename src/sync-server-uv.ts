@@ -22,7 +22,7 @@ export function handleUvHash(x: ServerExchange, { hash }: UvHashPragma): void {
   if (!x.allows("pragma uv-hash")) return;
   if (!x.isCatalogOfFilesSent) {
     const files = x.unversioned;
-    if (!files.isCatalogHashKept) x.forWriting();
+    if (!files.isCatalogHashKept && !x.isReadOnly) x.forWriting();
     if (files.catalogHash() !== hash) {
       x.out.card({ type: x.allows("uvfile") ? "pragma uv-push-ok" : "pragma uv-pull-only" });
       sendCatalog(x, files.entries());

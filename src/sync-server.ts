@@ -70,6 +70,8 @@ export interface ServeOptions {
   readonly limits?: MessageLimits;
   /** Where a reply that travels raw goes while it is written; the body is then only the rest. */
   readonly sink?: MessageSink | undefined;
+  /** The repository cannot be written by anybody here. */
+  readonly isReadOnly?: boolean;
   /** How to frame the reply; default as the request, and pages of a clone raw. */
   readonly replyFraming?: Framing;
   /** Largest body of the reply: for wires that carry no more. */
@@ -91,10 +93,10 @@ export interface ServeReply {
  * @throws RepoError: the repository is locked, damaged, or cannot grow
  */
 export function serveExchange(repo: Repo, request: ServeRequest, options: ServeOptions = {}): ServeReply {
-  const { sink, replyFraming, replyMaxBytes } = options;
+  const { sink, isReadOnly, replyFraming, replyMaxBytes } = options;
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
   const serve = (budgetMaxBytes?: number): ServeReply => {
-    const reply = serveMessage(repo, message, request, { sink, budgetMaxBytes });
+    const reply = serveMessage(repo, message, request, { sink, isReadOnly, budgetMaxBytes });
     const { contentType, body } = encodeMessage(
       reply.message,
       replyFraming ?? (reply.isRaw ? "raw" : framing),

@@ -14,7 +14,7 @@ const STYLE = `
 
 /** One project. `cloneUrl` is the address to give to `fossil clone`. */
 export function projectPage(project: ProjectSummary, cloneUrl: string): string {
-  const title = project.projectName === "" ? "Unnamed project" : project.projectName;
+  const title = project.projectName === "" ? project.fileName : project.projectName;
   const fileName = `${title.replace(/[^\w.-]+/g, "-").replace(/^[-.]+|-+$/g, "") || "project"}.fossil`;
   const login = project.openToClone ? "" : "USER@";
   const url = cloneUrl.replace("://", `://${login}`);
