@@ -69,9 +69,8 @@ export class Authenticator {
       const known = (this.auth.users ?? []).find((entry) => sameSecret(entry.user, user));
       if (known !== undefined) return sameSecret(known.password, pass ?? "");
     }
-    // A token may stand in the place of the user's name: that is what URLs can carry.
-    const token = auth_token ?? (pass === undefined ? user : undefined);
-    return token !== undefined && (this.auth.tokens ?? []).some((entry) => sameSecret(entry, token));
+    if (auth_token === undefined) return false;
+    return (this.auth.tokens ?? []).some((entry) => sameSecret(entry, auth_token));
   }
 }
 

@@ -252,7 +252,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   }
 
   private connect(text: string): void {
-    const given = readConnect(text);
+    const given = readConnect(text, this.fields);
     if (given === undefined) {
       this.connection.close();
       return;
@@ -342,12 +342,12 @@ interface Connect {
   readonly credentials: Partial<Record<CredentialField, string>>;
 }
 
-/** The fields of CONNECT, or undefined when it is not JSON of the right types. */
-function readConnect(text: string): Connect | undefined {
+/** The fields of CONNECT, those left out as `before`, or undefined when it is not JSON of the right types. */
+function readConnect(text: string, before: ConnectFields): Connect | undefined {
   const given = readFields(text);
   if (given === undefined) return undefined;
-  const fields: Record<string, unknown> = { ...DEFAULT_CONNECT };
-  for (const [name, value] of Object.entries(DEFAULT_CONNECT)) {
+  const fields: Record<string, unknown> = { ...before };
+  for (const [name, value] of Object.entries(before)) {
     const own = given[name] ?? value;
     if (typeof own !== typeof value) return undefined;
     fields[name] = own;

@@ -274,6 +274,8 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
           stringField(fields, name) || undefined,
         ]),
       );
+      // nats-server sends what stands before @ in its remote's URL as the user's name, a token, too.
+      if (credentials["pass"] === undefined) credentials["auth_token"] ??= credentials["user"];
       if (!this.state.authenticator.accepts(credentials, this.nonce)) {
         this.fail(NATS_ERROR.authorization);
         return;

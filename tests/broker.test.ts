@@ -6,6 +6,7 @@ import type { Broker } from "../src/broker.ts";
 import { signNonce } from "../src/broker-auth.ts";
 import { text, utf8 } from "../src/bytes.ts";
 import { UsageError } from "../src/errors.ts";
+import { createLogger } from "../src/log.ts";
 import { LOOPBACK, testBroker } from "./broker-harness.ts";
 import { transcript, until } from "./interop/nats-server.ts";
 import { testCertificate } from "./tls-certificate.ts";
@@ -69,6 +70,25 @@ describe("the client in the process", () => {
       code: "nats-request-timeout",
     });
     await Bun.sleep(30);
+    await broker.stop();
+  });
+
+  test("what waits for callbacks is bounded; what fits still comes", async () => {
+    const said: string[] = [];
+    const log = createLogger("warn", (_level, message) => void said.push(message));
+    const broker = testBroker({ monitor: LOOPBACK }, log);
+    const client = broker.connect({ pendingBytesMax: 1000 });
+    const heard: number[] = [];
+    client.subscribe("a", ({ payload }) => void heard.push(payload.length));
+    const other = broker.connect();
+    for (let i = 0; i < 5; i++) other.publish("a", new Uint8Array(400 + i));
+    await Promise.resolve();
+    expect(heard).toEqual([400, 401]);
+    for (let i = 0; i < 2; i++) other.publish("a", new Uint8Array(500));
+    await Promise.resolve();
+    expect(heard.slice(2)).toEqual([500, 500]);
+    expect(said).toEqual(["NATS messages to this process dropped: too many wait"]);
+    expect((await page(broker, "/varz")).slow_consumers).toBe(1);
     await broker.stop();
   });
 

@@ -220,6 +220,20 @@ describe("authentication and TLS", () => {
     20_000,
   );
 
+  test("with a token, ours and nats-server's, which sends it as a user's name", async () => {
+    const broker = testBroker({ leafListen: LOOPBACK, auth: { tokens: ["secret"] }, monitor: LOOPBACK });
+    cleanups.push(() => broker.stop());
+    expect(await outcome(broker.leafPort!, { credentials: { token: "secret" } })).toBe("joined");
+    expect(await outcome(broker.leafPort!, { credentials: { token: "secre" } })).toMatch(/authorization/i);
+    const url = `nats://secret@127.0.0.1:${broker.leafPort}`;
+    const server = await startNatsServer(`server_name: theirs\nleafnodes {\n remotes: [{url: "${url}"}]\n}`);
+    cleanups.push(() => server.stop());
+    await until(async () => {
+      const page = await fetch(`http://127.0.0.1:${broker.monitorPort}/leafz`);
+      return (await page.text()).includes('"name":"theirs"');
+    }, "nats-server's connection");
+  }, 20_000);
+
   test("with an nkey", async () => {
     const [known, stranger] = [nkeys.createUser(), nkeys.createUser()];
     const broker = testBroker({ leafListen: LOOPBACK, auth: { nkeys: [known.getPublicKey()] } });
