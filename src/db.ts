@@ -9,7 +9,8 @@
  * Reading. A reader is opened read-write with `query_only`, because a connection that is read-only to
  * SQLite leaves the -wal and -shm files of a WAL database behind and cannot recover after a crash. Where
  * the folder cannot be written SQLite refuses to open a WAL database that nobody else has open; such a
- * file is opened as immutable, provided there is no journal to recover.
+ * file is opened as immutable, provided there is no journal to recover. SQLite then looks neither for locks nor for
+ * changes: whoever keeps such a connection opens the file again when its time has changed.
  *
  * Closing. Statements are finalized first, else SQLite keeps the WAL. The last connection to close must be
  * able to write, so close readers before writers.
@@ -117,7 +118,13 @@ export class Db {
   private depth = 0;
   private rollbacks = 0;
 
-  private constructor(path: string, mode: DbMode, inner: Database) {
+  private constructor(
+    path: string,
+    mode: DbMode,
+    inner: Database,
+    /** Changes of the file by others are not seen, and may be misread. */
+    readonly isImmutable: boolean,
+  ) {
     this.path = path;
     this.mode = mode;
     this.inner = inner;
@@ -126,30 +133,33 @@ export class Db {
   /**
    * Opens a database file. Says nothing about whether it is a repository: see `repo.ts`.
    *
-   * @throws RepoError `repo-unreadable`, `not-sqlite`, `repo-locked`
+   * @throws RepoError `repo-unreadable`, `not-sqlite`, `repo-locked`, `repo-unrecovered`
    */
   static open(path: string, options: DbOptions): Db {
     const { mode, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
-    const configure = (inner: Database): Db => {
+    const configure = (inner: Database, isImmutable: boolean): Db => {
       try {
         inner.run(`PRAGMA busy_timeout=${busyTimeoutMs}`);
         inner.run("PRAGMA synchronous=FULL");
         if (mode === "read") inner.run("PRAGMA query_only=1");
         inner.run("SELECT 1 FROM sqlite_schema LIMIT 1"); // The first read opens the journal.
-        return new Db(path, mode, inner);
+        return new Db(path, mode, inner, isImmutable);
       } catch (error) {
         inner.close();
         throw error;
       }
     };
     try {
-      return configure(new Database(path, { readwrite: true, create: mode === "create", strict: true }));
+      const inner = new Database(path, { readwrite: true, create: mode === "create", strict: true });
+      return configure(inner, false);
     } catch (error) {
-      if (mode !== "read" || !cannotOpenJournal(error) || hasJournal(path)) throw translate(error, path);
+      if (mode !== "read" || !cannotOpenJournal(error)) throw translate(error, path);
+      if (hasJournal(path)) throw unrecovered(path, error);
     }
     try {
       const url = `${Bun.pathToFileURL(path).href}?immutable=1`;
-      return configure(new Database(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI));
+      const inner = new Database(url, constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI);
+      return configure(inner, true);
     } catch (error) {
       throw translate(error, path);
     }
@@ -283,6 +293,17 @@ function hasJournal(path: string): boolean {
     // Bun.file stats when asked for its size: 0 when there is none. node:fs would slow every start.
     return Bun.file(path + suffix).size > 0;
   });
+}
+
+function unrecovered(path: string, cause: unknown): RepoError {
+  return new RepoError(
+    "repo-unrecovered",
+    `${path} has commits in a journal, and its folder cannot be written`,
+    {
+      cause,
+      hint: "open it once where it can be written, with any fossil or edgesync command",
+    },
+  );
 }
 
 const SQLITE_ERRORS: ReadonlyMap<string, readonly [code: string, message: string, hint: string | undefined]> =

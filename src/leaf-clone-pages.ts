@@ -202,7 +202,7 @@ export class ClonePages {
 
   /** The state that a repository is in now; undefined when that cannot be told at once. */
   private look(path: string): Watched | undefined {
-    const inode = statSync(path, { throwIfNoEntry: false })?.ino;
+    const { ino: inode, mtimeMs = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
     let watched = this.watched.get(path);
     if (watched !== undefined && watched.inode !== inode) {
       watched.db.close();
@@ -216,7 +216,8 @@ export class ClonePages {
         watched = { db, inode, stamp: "", changedAt: Number.NEGATIVE_INFINITY };
         this.watched.set(path, watched);
       }
-      const stamp = `${inode} ${watched.db.dataVersion()}`;
+      const version = watched.db.isImmutable ? mtimeMs : watched.db.dataVersion();
+      const stamp = `${inode} ${version}`;
       if (stamp !== watched.stamp) {
         if (watched.stamp !== "") watched.changedAt = this.clock.monotonic();
         watched.stamp = stamp;

@@ -68,6 +68,8 @@ export type ServeOutcome =
 interface OpenRepo {
   readonly repo: Repo;
   readonly inode: number;
+  /** Of the file when it was opened: what tells of changes where SQLite does not look for them. */
+  readonly modifiedAt: number;
 }
 
 export interface LeafIdentity {
@@ -83,13 +85,14 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
 
   const repoAt = (path: string, access: Access): Repo => {
     const key = `${access} ${path}`;
-    const inode = statSync(path, { throwIfNoEntry: false })?.ino;
+    const { ino: inode, mtimeMs: modifiedAt = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
     const known = open.get(key);
-    if (known !== undefined && known.inode === inode) return known.repo;
+    const isUnseen = known?.repo.db.isImmutable === true && known.modifiedAt !== modifiedAt;
+    if (known !== undefined && known.inode === inode && !isUnseen) return known.repo;
     known?.repo.close();
     open.delete(key);
     const repo = Repo.open(path, { mode: access, ...deps });
-    if (inode !== undefined) open.set(key, { repo, inode });
+    if (inode !== undefined) open.set(key, { repo, inode, modifiedAt });
     return repo;
   };
 
