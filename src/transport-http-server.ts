@@ -74,6 +74,8 @@ export interface HttpServer {
   readonly activeCount: number;
   /** Exchanges accepted whose reply has not left yet. */
   readonly openCount: number;
+  /** Bytes of the bodies of exchanges that are not answered. */
+  readonly heldBodyBytes: number;
   /** Exchanges turned away so far. */
   readonly refusedCounts: ReadonlyMap<Refusal, number>;
   /** Refuses new connections, waits for exchanges under way, then closes every socket. */
@@ -157,6 +159,9 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
     },
     get openCount() {
       return admission.openCount;
+    },
+    get heldBodyBytes() {
+      return bodies.heldBytes;
     },
     refusedCounts: admission.refusedCounts,
     async stop() {
