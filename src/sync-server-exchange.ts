@@ -49,6 +49,8 @@ const STRANGER = "anonymous";
 export interface ExchangeSettings {
   /** Where a reply that travels raw goes while it is written; what `finish` returns is then the rest. */
   readonly sink?: MessageSink | undefined;
+  /** The reply travels raw, whatever the request did. */
+  readonly isRaw?: boolean | undefined;
   /** Bounds the budget that the repository's settings give a reply. */
   readonly budgetMaxBytes?: number | undefined;
   /** Nobody here may write: what a reader can do without is left out, and what needs a writer is refused. */
@@ -106,7 +108,12 @@ export class ServerExchange {
     readonly repo: Repo,
     /** Where the request came from; recorded with what is received. */
     readonly address: string,
-    { sink, budgetMaxBytes = Number.POSITIVE_INFINITY, isReadOnly = false }: ExchangeSettings = {},
+    {
+      sink,
+      isRaw = false,
+      budgetMaxBytes = Number.POSITIVE_INFINITY,
+      isReadOnly = false,
+    }: ExchangeSettings = {},
   ) {
     this.sink = sink;
     this.isReadOnly = isReadOnly;
@@ -118,6 +125,7 @@ export class ServerExchange {
     this.budgetBytes = Math.min(config.integer("max-download", DOWNLOAD_BUDGET_BYTES), budgetMaxBytes);
     const budgetMs = config.integer("max-download-time", DOWNLOAD_BUDGET_MS / 1000) * 1000;
     this.deadlineMs = clock.monotonic() + Math.max(1000, budgetMs);
+    if (isRaw) this.replyRaw();
   }
 
   allows(card: CardType): boolean {

@@ -96,7 +96,12 @@ export function serveExchange(repo: Repo, request: ServeRequest, options: ServeO
   const { sink, isReadOnly, replyFraming, replyMaxBytes } = options;
   const { framing, message } = decodeMessage(request.body, request.contentType, options.limits);
   const serve = (budgetMaxBytes?: number): ServeReply => {
-    const reply = serveMessage(repo, message, request, { sink, isReadOnly, budgetMaxBytes });
+    const reply = serveMessage(repo, message, request, {
+      isRaw: replyFraming === "raw",
+      sink,
+      isReadOnly,
+      budgetMaxBytes,
+    });
     const { contentType, body } = encodeMessage(
       reply.message,
       replyFraming ?? (reply.isRaw ? "raw" : framing),

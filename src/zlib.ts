@@ -15,7 +15,10 @@ const EXPANSION_MAX_RATIO = 1032;
 /** Up to this length a stream is inflated by the call that costs least but cannot be told a limit. */
 const SMALL_STREAM_BYTES = 16_384;
 
-/** Memory for the result of one call is taken in pieces of the expected size, within these bounds. */
+/**
+ * Memory for the result of one call is taken in pieces of the expected size, within these bounds; of a stream that is
+ * larger itself, up to twice as much. Pieces are there twice when they are joined.
+ */
 const [PIECE_MIN_BYTES, PIECE_MAX_BYTES] = [16_384, 64_000_000];
 
 /** Up to this length a stream is inflated whatever it may come to, which is then seen. */
@@ -23,6 +26,9 @@ const TINY_STREAM_BYTES = 1_024;
 
 /** Up to this length content is deflated by the call that costs least. */
 const SMALL_CONTENT_BYTES = 16_384;
+
+/** From this length on, the result is made in one piece, however small it may become. */
+const LARGE_CONTENT_BYTES = 1_000_000;
 
 /** The two bytes before deflated data: deflate with a window of 32 KB, and how hard was tried (RFC 1950). */
 const ZLIB_HEADERS: readonly number[] = [
@@ -35,6 +41,11 @@ const nodeZlib = () => process.getBuiltinModule("node:zlib");
 export type ZlibLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
+  if (content.length > LARGE_CONTENT_BYTES) {
+    // What does not compress grows by five bytes for every 16 KB, and a prefix is to fit in, too.
+    const chunkSize = content.length + Math.ceil(content.length / 2_000) + 64;
+    return nodeZlib().deflateSync(content, { level, chunkSize });
+  }
   if (content.length > SMALL_CONTENT_BYTES) return nodeZlib().deflateSync(content, { level });
   const deflated = Bun.deflateSync(content as Bytes, { level, library: "zlib" });
   const stream = new Uint8Array(deflated.length + 6);
@@ -61,7 +72,8 @@ export function inflate(stream: Uint8Array, sizeMax: number, sizeExpected = 0): 
     }
     // One byte more, or a piece that is just full would be followed by an empty one.
     const likely = Math.min(sizeExpected, stream.length * EXPANSION_MAX_RATIO) + 1;
-    const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), PIECE_MAX_BYTES);
+    const most = Math.max(PIECE_MAX_BYTES, 2 * stream.length);
+    const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), most);
     return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax), chunkSize });
   } catch (cause) {
     if (cause instanceof LimitError) throw cause;
@@ -89,10 +101,17 @@ export function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promis
   });
 }
 
+/** A stream that nobody else has, after the length of what is in it. In place where there is room, as in a large one. */
 function withLength(length: number, stream: Uint8Array): Bytes {
-  const packed = new Uint8Array(stream.length + 4);
-  new DataView(packed.buffer).setUint32(0, length);
+  const size = stream.length + 4;
+  const hasRoom =
+    stream.length > LARGE_CONTENT_BYTES &&
+    stream.byteOffset === 0 &&
+    stream.buffer.byteLength >= size &&
+    stream.buffer.byteLength <= 2 * size;
+  const packed = new Uint8Array((hasRoom ? stream.buffer : new ArrayBuffer(size)) as ArrayBuffer, 0, size);
   packed.set(stream, 4);
+  new DataView(packed.buffer).setUint32(0, length);
   return packed;
 }
 
