@@ -159,7 +159,7 @@ class Arrivals {
 }
 
 async function measure(over: "broker" | "nats-server", report: Report): Promise<void> {
-  using folder = new TempDir("latency");
+  using folder = new TempDir("latency", "disk");
   const [fileA, fileB] = [folder.join("a.fossil"), folder.join("b.fossil")];
   const repo = Repo.create(fileA, { ...deps, user: "ann", password: "x" });
   addInitialCheckIn(repo, "ann");

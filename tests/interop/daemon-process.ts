@@ -1,0 +1,58 @@
+/** A daemon of the program under test in a process of its own, known to be ready by its line on standard error. */
+import type { Subprocess } from "bun";
+import { text } from "../../src/bytes.ts";
+import { atEnd } from "../at-end.ts";
+import { edgesyncWords } from "./leaf-process.ts";
+
+const READY_MS_MAX = 30_000;
+
+export class DaemonProcess implements AsyncDisposable {
+  /** What it wrote to standard error so far. */
+  stderr = "";
+
+  private constructor(
+    private readonly child: Subprocess<"ignore", "ignore", "pipe">,
+    /** What its ready line tells: addresses by name. */
+    readonly addresses: Readonly<Record<string, string>>,
+  ) {}
+
+  /** @throws Error with what it wrote, if it ends or says nothing */
+  static async start(...args: readonly string[]): Promise<DaemonProcess> {
+    const words = [...edgesyncWords(), ...args, "--log-format", "json"];
+    const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+    atEnd(() => child.kill("SIGKILL"));
+    const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS_MAX);
+    const reader = child.stderr.getReader();
+    let said = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (value !== undefined) said += text(value);
+      const line = said.split("\n").find((one) => one.includes('"message":"ready"') && one.endsWith("}"));
+      if (line !== undefined) {
+        clearTimeout(timer);
+        const daemon = new DaemonProcess(child, JSON.parse(line));
+        daemon.stderr = said;
+        void (async () => {
+          for (let part = await reader.read(); !part.done; part = await reader.read()) {
+            daemon.stderr += text(part.value!);
+          }
+        })();
+        return daemon;
+      }
+      if (done) throw new Error(`${args[0]} ended without a ready line: ${said}`);
+    }
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  async stop(): Promise<number> {
+    this.child.kill("SIGTERM");
+    return this.child.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
