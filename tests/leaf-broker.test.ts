@@ -8,6 +8,8 @@ import { UsageError } from "../src/errors.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "../src/leaf-broker.ts";
 import { silentLogger } from "../src/log.ts";
 import { seededRandom } from "../src/random.ts";
+import { atEnd } from "./at-end.ts";
+import { edgesyncWords } from "./interop/leaf-process.ts";
 import { until } from "./interop/nats-server.ts";
 import { TempDir } from "./temp-dir.ts";
 import { testCertificate } from "./tls-certificate.ts";
@@ -136,6 +138,59 @@ describe("listeners", () => {
     expect(secure.addresses.nats).toMatch(/^tls:\/\//);
     expect(secure.addresses.natsLeaf).toBeUndefined();
   });
+});
+
+describe("on the command line", () => {
+  test("the ready line names every address; a client gets in with the secret", async () => {
+    using temp = new TempDir("leaf-broker");
+    const file = await newRepository(temp);
+    const listeners = ["--nats-listen", "--nats-leaf-listen", "--nats-monitor"];
+    const args = ["--nats-auth", "u:p", ...listeners.flatMap((name) => [name, "127.0.0.1:0"])];
+    const leaf = run("leaf", "--repo", file, "--log-format", "json", ...args);
+    const reader = leaf.stderr.getReader();
+    let said = "";
+    await until(async () => {
+      said += text((await reader.read()).value ?? utf8("(end)"));
+      return /"ready".*\n|\(end\)/.test(said);
+    }, "the ready line");
+    const ready = JSON.parse(said.split("\n").find((line) => line.includes('"ready"')) ?? "{}");
+    expect(ready).toMatchObject({ natsLeaf: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/) });
+    const client = await connect({ servers: ready.nats, user: "u", pass: "p" });
+    await client.flush();
+    const varz = (await fetch(`${ready.natsMonitor}/varz`)).json() as Promise<{ connections: number }>;
+    expect((await varz).connections).toBe(1);
+    await client.close();
+    leaf.kill("SIGTERM");
+    expect(await leaf.exited).toBe(0);
+  }, 30_000);
+
+  test.each([
+    [["--nats-listen", ":0"], /0\.0\.0\.0:0 without a password\n.*--nats-auth/],
+    [["--nats-listen", "127.0.0.1:0", "--tls-cert", "x.pem"], /--tls-cert and --tls-key go together/],
+    [["--nats-leafnode", "http://x"], /expected nats:\/\/HOST:PORT/],
+    [["--nats-listen", "127.0.0.1:0", "--nats-max-payload", "1TB"], /a size from/],
+  ])("%j is a mistake", async (args, message) => {
+    using temp = new TempDir("leaf-broker");
+    const leaf = run("leaf", "--repo", await newRepository(temp), ...args);
+    expect(await new Response(leaf.stderr).text()).toMatch(message);
+    expect(await leaf.exited).toBe(2);
+  });
+
+  function run(...args: string[]) {
+    const child = Bun.spawn([...edgesyncWords(), ...args], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    atEnd(() => child.kill("SIGKILL"));
+    return child;
+  }
+
+  async function newRepository(temp: TempDir): Promise<string> {
+    const file = temp.join("p.fossil");
+    await run("repo", "new", file, "--user", "ann").exited;
+    return file;
+  }
 });
 
 test("two leaves joined, one with a password and TLS by the server's wish", async () => {

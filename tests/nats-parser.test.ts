@@ -58,6 +58,10 @@ describe("any split gives the same operations", () => {
         .map(([s, body]) => `PUB ${s} ${utf8(body).length}\r\n${body}\r\n`),
       fc.tuple(name, name, name).map(([s, q, sid]) => `SUB ${s} ${q} ${sid}\r\n`),
       fc.constantFrom("PING\r\n", "UNSUB 1 5\r\n", "HPUB a r 3 5\r\nabcde\r\n", "CONNECT {}\r\n"),
+      // The same line again, and its unusual spellings.
+      fc
+        .constantFrom("PUB a 2\r\n", "pub a 2\r\n", "PUB  a\t2\r\n", "PUB a 2\n")
+        .map((line) => `${line}hi\r\n`),
     );
     const property = fc.property(fc.array(operation), fc.array(fc.nat(40)), (operations, cuts) => {
       const bytes = Uint8Array.from(utf8(operations.join("")));
@@ -74,6 +78,17 @@ describe("any split gives the same operations", () => {
     });
     fc.assert(property, { seed: 5, numRuns: 200 });
   });
+});
+
+test("messages between leafnodes, however they are split", () => {
+  const lines = ["LMSG a 2", "LMSG a r 2", "LMSG a | q 2", "LMSG a + r q p 2", "HMSG a 1 2", "HMSG b r 1 2"];
+  const property = fc.property(fc.array(fc.constantFrom(...lines)), (sent) => {
+    const bytes = utf8(sent.map((line) => `${line}\r\nhi\r\n`).join(""));
+    const whole = parse([bytes], "leaf");
+    expect(whole).toHaveLength(sent.length);
+    expect(parse(singly(bytes), "leaf")).toEqual(whole);
+  });
+  fc.assert(property, { seed: 5, numRuns: 100 });
 });
 
 test("only declared errors escape, whatever comes", () => {
