@@ -140,8 +140,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "tags are not handed on",
     file: "repo-tag.ts",
-    find: "  for (const [tag, type, origin, mtime, child] of rows) {\n    const step = {",
-    replace: "  for (const [tag, type, origin, mtime, child] of rows.slice(1)) {\n    const step = {",
+    find: "  for (const [tag, type, origin, mtime] of rows) {\n    propagate(",
+    replace: "  for (const [tag, type, origin, mtime] of rows.slice(1)) {\n    propagate(",
   },
   {
     name: "a failed transaction is kept",
