@@ -61,13 +61,16 @@ const DELTIFY_MAX_RATIO = 0.75;
 const CACHE_EVERY = 8;
 
 export class Content extends BlobTable {
-  private readonly config: Config;
   private readonly cache: ContentCache;
   private rollbackCount: number;
 
-  constructor(db: Db, config: Config, cacheBytes = CONTENT_CACHE_BYTES) {
+  constructor(
+    db: Db,
+    private readonly config: Config,
+    cacheBytes = CONTENT_CACHE_BYTES,
+    private readonly chainMaxDepth = DELTA_CHAIN_MAX_DEPTH,
+  ) {
     super(db);
-    this.config = config;
     this.cache = new ContentCache(cacheBytes);
     this.rollbackCount = db.rollbackCount;
   }
@@ -105,9 +108,8 @@ export class Content extends BlobTable {
         });
       }
       if ((chain.length & (chain.length - 1)) === 0) landmark = next ?? landmark;
-      if (chain.length > DELTA_CHAIN_MAX_DEPTH) {
-        throw this.damaged(rid, hashes[0]!, `its delta chain is longer than ${DELTA_CHAIN_MAX_DEPTH}`);
-      }
+      if (chain.length > this.chainMaxDepth)
+        throw this.damaged(rid, hashes[0]!, `its delta chain is longer than ${this.chainMaxDepth}`);
     }
     const scratch = new Scratch();
     for (let i = chain.length - 1; i >= 0; i--) {
