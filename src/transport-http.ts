@@ -14,7 +14,7 @@ import type { Clock, Timer } from "./clock.ts";
 import { EdgeSyncError, FormatError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
 import { HTTP_IDLE_SECONDS, HTTP_REDIRECT_MAX_COUNT, MESSAGE_MAX_BYTES } from "./limits.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
-import { decodeMessage, encodeMessage, framingOf } from "./xfer-message.ts";
+import { decodeMessageAside, encodeMessageAside, framingOf } from "./xfer-message.ts";
 
 export interface HttpTransportOptions {
   readonly clock: Clock;
@@ -49,7 +49,7 @@ export class HttpTransport implements Transport {
 
   async exchange(message: Bytes, options: ExchangeOptions = {}): Promise<ExchangeReply> {
     if (this.closed) throw new ProtocolError("transport-closed", `the connection to ${this.peer} is closed`);
-    const { contentType, body } = encodeMessage(message, "compressed");
+    const { contentType, body } = await encodeMessageAside(message, "compressed");
     let bytesSent = 0;
     for (let hop = 0; hop <= HTTP_REDIRECT_MAX_COUNT; hop++) {
       const watch = new Watchdog(this.options, options.signal);
@@ -62,7 +62,7 @@ export class HttpTransport implements Transport {
           continue;
         }
         const received = await this.read(response, watch, options.onProgress);
-        const decoded = decodeMessage(received, response.headers.get("content-type") ?? "");
+        const decoded = await decodeMessageAside(received, response.headers.get("content-type") ?? "");
         return { message: decoded.message, bytesSent, bytesReceived: received.length };
       } catch (error) {
         throw this.explain(error, watch);

@@ -16,7 +16,10 @@ import type { Bytes } from "./bytes.ts";
 import { readU32BE } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
 import { MESSAGE_INFLATED_MAX_BYTES, MESSAGE_MAX_BYTES } from "./limits.ts";
-import { inflate, packBlob, type ZlibLevel } from "./zlib.ts";
+import { inflate, inflateAside, packBlob, packBlobAside, type ZlibLevel } from "./zlib.ts";
+
+/** Messages from this size on take so long that a thread which serves I/O leaves them to another. */
+const ASIDE_FROM_BYTES = 65_536;
 
 export type Framing = "compressed" | "raw" | "debug";
 
@@ -56,6 +59,48 @@ export function decodeMessage(
   contentType: string,
   limits: MessageLimits = {},
 ): DecodedMessage {
+  const { framing, message, stream, declared } = readBody(body, contentType, limits);
+  if (message !== undefined) return { framing, message };
+  try {
+    return { framing, message: within(declared, inflate(stream, declared)) };
+  } catch (cause) {
+    throw bodyError(cause, declared);
+  }
+}
+
+/** `decodeMessage` that inflates what is large in a thread of the runtime. Rejects with the same. */
+export async function decodeMessageAside(
+  body: Uint8Array,
+  contentType: string,
+  limits: MessageLimits = {},
+): Promise<DecodedMessage> {
+  const { framing, message, stream, declared } = readBody(body, contentType, limits);
+  if (message !== undefined) return { framing, message };
+  const isSmall = Math.max(declared, stream.length) < ASIDE_FROM_BYTES;
+  try {
+    const inflated = isSmall ? inflate(stream, declared) : await inflateAside(stream, declared, declared);
+    return { framing, message: within(declared, inflated) };
+  } catch (cause) {
+    throw bodyError(cause, declared);
+  }
+}
+
+/** A body that is a message itself, or the stream in which one is, and how large it says it is. */
+type Body =
+  | {
+      readonly framing: Framing;
+      readonly message: Uint8Array;
+      readonly stream?: never;
+      readonly declared?: never;
+    }
+  | {
+      readonly framing: Framing;
+      readonly message?: never;
+      readonly stream: Uint8Array;
+      readonly declared: number;
+    };
+
+function readBody(body: Uint8Array, contentType: string, limits: MessageLimits): Body {
   const { bodyMaxBytes = MESSAGE_MAX_BYTES, messageMaxBytes = MESSAGE_INFLATED_MAX_BYTES } = limits;
   const framing = framingOf(contentType);
   if (framing === undefined) {
@@ -71,7 +116,7 @@ export function decodeMessage(
   }
   const declared = readU32BE(body);
   checkSize("xfer-message-size", "a compressed message", declared, messageMaxBytes);
-  return { framing, message: inflateMessage(body.subarray(4), declared) };
+  return { framing, stream: body.subarray(4), declared };
 }
 
 export interface EncodedMessage {
@@ -84,6 +129,12 @@ export function encodeMessage(message: Bytes, framing: Framing, level: ZlibLevel
   return { contentType: CONTENT_TYPES[framing], body };
 }
 
+/** `encodeMessage` that deflates what is large in a thread of the runtime. */
+export async function encodeMessageAside(message: Bytes, framing: Framing): Promise<EncodedMessage> {
+  if (framing !== "compressed" || message.length < ASIDE_FROM_BYTES) return encodeMessage(message, framing);
+  return { contentType: CONTENT_TYPES[framing], body: await packBlobAside(message) };
+}
+
 function looksCompressed(body: Uint8Array): boolean {
   if (body.length < 6) return false;
   const [first, cmf, flags] = [body[0]!, body[4]!, body[5]!];
@@ -91,27 +142,22 @@ function looksCompressed(body: Uint8Array): boolean {
   return !isLetter && (cmf & 0x0f) === 8 && cmf <= 0x78 && ((cmf << 8) | flags) % 31 === 0;
 }
 
-function inflateMessage(stream: Uint8Array, declared: number): Uint8Array {
-  let message: Uint8Array;
-  try {
-    message = inflate(stream, declared);
-  } catch (cause) {
-    if (cause instanceof LimitError) {
-      throw new FormatError(
-        "xfer-declared-size",
-        `a compressed message declares ${declared} bytes and has more`,
-        { cause },
-      );
-    }
-    throw new FormatError("xfer-zlib", "a compressed message is damaged or cut short", { cause });
+/** @throws FormatError `xfer-declared-size` */
+function within(declared: number, message: Uint8Array): Uint8Array {
+  if (message.length <= declared) return message;
+  throw new FormatError(
+    "xfer-declared-size",
+    `a compressed message declares ${declared} bytes and has ${message.length}`,
+  );
+}
+
+function bodyError(cause: unknown, declared: number): unknown {
+  if (cause instanceof LimitError) {
+    const message = `a compressed message declares ${declared} bytes and has more`;
+    return new FormatError("xfer-declared-size", message, { cause });
   }
-  if (message.length > declared) {
-    throw new FormatError(
-      "xfer-declared-size",
-      `a compressed message declares ${declared} bytes and has ${message.length}`,
-    );
-  }
-  return message;
+  if (!(cause instanceof FormatError) || cause.code !== "zlib-data") return cause;
+  return new FormatError("xfer-zlib", "a compressed message is damaged or cut short", { cause });
 }
 
 function checkSize(code: string, what: string, size: number, max: number): void {

@@ -7,7 +7,7 @@
  * to work in the background, and takes a third of a short command's time to load. It is loaded when it is needed.
  */
 import { type Bytes, readU32BE } from "./bytes.ts";
-import { FormatError, LimitError } from "./errors.ts";
+import { type EdgeSyncError, FormatError, LimitError } from "./errors.ts";
 
 /** Deflate makes at most this many bytes of one (RFC 1951: 258 bytes in two bits, less block overhead). */
 const EXPANSION_MAX_RATIO = 1032;
@@ -70,16 +70,34 @@ export function inflate(stream: Uint8Array, sizeMax: number, sizeExpected = 0): 
       if (content.length > sizeMax) throw tooLarge(sizeMax);
       return content;
     }
-    // One byte more, or a piece that is just full would be followed by an empty one.
-    const likely = Math.min(sizeExpected, stream.length * EXPANSION_MAX_RATIO) + 1;
-    const most = Math.max(PIECE_MAX_BYTES, 2 * stream.length);
-    const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), most);
-    return nodeZlib().inflateSync(stream, { maxOutputLength: Math.max(1, sizeMax), chunkSize });
+    return nodeZlib().inflateSync(stream, bounds(stream, sizeMax, sizeExpected));
   } catch (cause) {
-    if (cause instanceof LimitError) throw cause;
-    if ((cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(sizeMax, cause);
-    throw new FormatError("zlib-data", "not a whole zlib stream", { cause });
+    throw inflateError(cause, sizeMax);
   }
+}
+
+/** `inflate` in a thread of the runtime, for what takes too long on one that serves I/O. */
+export function inflateAside(stream: Uint8Array, sizeMax: number, sizeExpected = 0): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    nodeZlib().inflate(stream, bounds(stream, sizeMax, sizeExpected), (error, content) => {
+      if (error === null) resolve(content);
+      else reject(inflateError(error, sizeMax));
+    });
+  });
+}
+
+function bounds(stream: Uint8Array, sizeMax: number, sizeExpected: number) {
+  // One byte more, or a piece that is just full would be followed by an empty one.
+  const likely = Math.min(sizeExpected, stream.length * EXPANSION_MAX_RATIO) + 1;
+  const most = Math.max(PIECE_MAX_BYTES, 2 * stream.length);
+  const chunkSize = Math.min(Math.max(likely, PIECE_MIN_BYTES), most);
+  return { maxOutputLength: Math.max(1, sizeMax), chunkSize };
+}
+
+function inflateError(cause: unknown, sizeMax: number): EdgeSyncError {
+  if (cause instanceof LimitError) return cause;
+  if ((cause as { code?: string }).code === "ERR_BUFFER_TOO_LARGE") return tooLarge(sizeMax, cause);
+  return new FormatError("zlib-data", "not a whole zlib stream", { cause });
 }
 
 function tooLarge(sizeMax: number, cause?: unknown): LimitError {

@@ -3,7 +3,16 @@ import { deflateSync } from "node:zlib";
 import fc from "fast-check";
 import { concat, text, u32BE, utf8 } from "../src/bytes.ts";
 import { EdgeSyncError } from "../src/errors.ts";
-import { CONTENT_TYPES, decodeMessage, encodeMessage, type Framing, framingOf } from "../src/xfer-message.ts";
+import { seededRandom } from "../src/random.ts";
+import {
+  CONTENT_TYPES,
+  decodeMessage,
+  decodeMessageAside,
+  encodeMessage,
+  encodeMessageAside,
+  type Framing,
+  framingOf,
+} from "../src/xfer-message.ts";
 
 const MESSAGE = utf8("pragma client-version 22900 20260821 165942\nclone 3 1\n# 9E50D453\n");
 const FRAMINGS = Object.keys(CONTENT_TYPES) as Framing[];
@@ -122,5 +131,48 @@ describe("limits", () => {
   test("a length past the limit is refused before it is believed", () => {
     const claim = concat([Uint8Array.of(0x60, 0, 0, 1), deflateSync(MESSAGE)]);
     expect(codeOf(() => decodeMessage(claim, FOSSIL))).toBe("xfer-message-size");
+  });
+});
+
+describe("aside", () => {
+  const large = concat([seededRandom(9n).bytes(200_000)]);
+
+  test.each([
+    ["small", MESSAGE],
+    ["large", large],
+    ["large and dense", utf8("many words ".repeat(50_000))],
+  ])("a %s message goes there and back, to the same bytes", async (_, message) => {
+    for (const framing of FRAMINGS) {
+      const encoded = await encodeMessageAside(message, framing);
+      expect(Buffer.compare(encoded.body, encodeMessage(message, framing).body)).toBe(0);
+      const decoded = await decodeMessageAside(encoded.body, encoded.contentType);
+      expect(Buffer.compare(decoded.message, message)).toBe(0);
+    }
+  });
+
+  test("what is wrong is told alike", async () => {
+    const { body } = encodeMessage(large, "compressed");
+    const changed = body.slice();
+    changed[changed.length - 1]! ^= 1;
+    const short = concat([u32BE(large.length - 1), body.subarray(4)]);
+    for (const wrong of [body.subarray(0, -1), changed, short]) {
+      const code = codeOf(() => decodeMessage(wrong, FOSSIL));
+      expect(code).toBeDefined();
+      const aside = decodeMessageAside(wrong, FOSSIL);
+      expect(await aside.catch((error: EdgeSyncError) => error.code)).toBe(code as never);
+    }
+    const most = { messageMaxBytes: large.length - 1 };
+    expect(decodeMessageAside(body, FOSSIL, most)).rejects.toMatchObject({ code: "xfer-message-size" });
+  });
+
+  test("leaves the thread free", async () => {
+    const message = utf8("words and more words, ".repeat(2_000_000));
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    const { body, contentType } = await encodeMessageAside(message, "compressed");
+    const encodingTicks = ticks;
+    await decodeMessageAside(body, contentType);
+    clearInterval(timer);
+    expect(encodingTicks).toBeGreaterThan(5);
   });
 });
