@@ -170,3 +170,18 @@ test("a leaf with a broker that joined a nats-server, one on that server, one on
   }
   await nats.stop();
 }, 60_000);
+
+test("what was committed while a leaf and its broker were away", async () => {
+  using folder = new TempDir("mesh");
+  const project = await Project.make(folder, 2);
+  const first = await leaf(project.files[0]!, "--nats-listen", "127.0.0.1:0");
+  const { nats } = first.addresses;
+  await using _ = await leaf(project.files[1]!, "--nats", nats!);
+  await project.commit(1);
+  await project.converge();
+  expect(await first.stop()).toBe(0);
+  await project.commit(0);
+  await project.commit(1);
+  await using _again = await leaf(project.files[0]!, "--nats-listen", nats!.replace("nats://", ""));
+  await project.converge();
+}, 60_000);
