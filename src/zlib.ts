@@ -109,8 +109,9 @@ export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
   return withLength(content.length, deflate(content, level));
 }
 
-/** `packBlob` in a thread of the runtime, for what takes too long on one that serves I/O. */
-export function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
+/** `packBlob`, in a thread of the runtime where it takes too long for one that serves I/O. */
+export async function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
+  if (content.length <= SMALL_CONTENT_BYTES) return packBlob(content, level);
   return new Promise((resolve, reject) => {
     nodeZlib().deflate(content, { level }, (error, stream) => {
       if (error === null) resolve(withLength(content.length, stream));
