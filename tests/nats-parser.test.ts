@@ -81,6 +81,10 @@ describe("any split gives the same operations", () => {
 });
 
 test("messages between leafnodes, however they are split", () => {
+  for (const line of ["LMSG a + 2", "LMSG a | 2", "HMSG a + 1 2", "LMSG + 2"]) {
+    const bytes = utf8(`${line}\r\nhi\r\n`);
+    expect(parse([bytes], "leaf")).toEqual(parse(singly(bytes), "leaf"));
+  }
   const lines = ["LMSG a 2", "LMSG a r 2", "LMSG a | q 2", "LMSG a + r q p 2", "HMSG a 1 2", "HMSG b r 1 2"];
   const property = fc.property(fc.array(fc.constantFrom(...lines)), (sent) => {
     const bytes = utf8(sent.map((line) => `${line}\r\nhi\r\n`).join(""));
