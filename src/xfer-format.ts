@@ -52,6 +52,7 @@ export class MessageWriter {
   /** Passes on what is written from now on, and before. */
   passTo(sink: MessageSink): void {
     this.sink = sink;
+    this.reserve(GATHERED_BYTES);
   }
 
   /**

@@ -119,6 +119,34 @@ describe("the writer", () => {
     expect(writer.cardCount).toBe(1);
   });
 
+  test("passes on what it has, large payloads at once, and is the same message", () => {
+    const big = new Uint8Array(3_000_000).fill(7);
+    const cards: KnownCard[] = [
+      ...Array.from(
+        { length: 40 },
+        (_, i): KnownCard => ({ type: "igot", hash: H1, isPrivate: i % 2 === 0 }),
+      ),
+      { type: "cfile", hash: H1, size: 9, storedSize: big.length, content: big },
+      { type: "file", hash: H2, size: 700_000, content: big.subarray(0, 700_000) },
+      { type: "file", hash: H2, size: 700_000, content: big.subarray(0, 700_000) },
+      { type: "clone_seqno", sequence: 0 },
+    ];
+    const [plain, passing] = [new MessageWriter(), new MessageWriter()];
+    const parts: Uint8Array[] = [];
+    const sink = { write: (bytes: Uint8Array) => parts.push(bytes.slice()), clear: () => parts.splice(0) };
+    passing.card({ type: "private" });
+    passing.passTo(sink);
+    for (const card of cards) passing.card(card);
+    passing.clear();
+    expect(parts).toEqual([]);
+    for (const writer of [plain, passing]) for (const card of cards) writer.card(card);
+    expect(passing.byteLength).toBe(plain.byteLength);
+    expect(parts.some(({ length }) => length === big.length)).toBe(true);
+    const rest = passing.finish();
+    expect(rest.length).toBeLessThan(1_048_577);
+    expect(Buffer.concat([...parts, rest]).equals(plain.finish())).toBe(true);
+  });
+
   test("refuses what would come out as something else", () => {
     const bad: KnownCard[] = [
       { type: "cookie", value: "a b" },
