@@ -41,7 +41,8 @@ class RawClient {
 
   constructor(server: HttpServer, isReading = true) {
     this.socket = connect(Number(new URL(server.url).port), "127.0.0.1");
-    closers.push(() => this.socket.destroy());
+    // Before the server, which waits for who is there.
+    closers.unshift(() => this.socket.destroy());
     this.closed = new Promise((resolve) => this.socket.on("close", () => resolve()));
     this.socket.on("error", () => {});
     if (isReading) this.socket.on("data", (bytes) => (this.said += latin1(bytes as Buffer)));
