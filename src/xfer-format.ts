@@ -103,7 +103,7 @@ export class MessageWriter {
   }
 
   private passOn(sink: MessageSink): void {
-    if (this.length > 0) sink.write(this.buffer.subarray(0, this.length));
+    if (this.length > 0) sink.write(new Uint8Array(this.buffer.buffer, 0, this.length));
     this.passedOn += this.length;
     this.length = 0;
   }
