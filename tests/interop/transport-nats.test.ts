@@ -1,5 +1,6 @@
 /** Sync over a real nats-server: the contract of transports, restarts, changes of its limits, slow consumers. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { nkeys } from "nats";
 import { utf8 } from "../../src/bytes.ts";
 import { systemClock } from "../../src/clock.ts";
 import { silentLogger } from "../../src/log.ts";
@@ -7,6 +8,8 @@ import type { LinkEvent } from "../../src/nats-link.ts";
 import { ExternalLink, type ExternalNatsOptions } from "../../src/nats-link-external.ts";
 import { seededRandom } from "../../src/random.ts";
 import { serveNats, transportOver } from "../nats-harness.ts";
+import { TempDir } from "../temp-dir.ts";
+import { testCertificate } from "../tls-certificate.ts";
 import { failure, noise, transportContract } from "../transport-contract.ts";
 import { type NatsServer, startNatsServer, until } from "./nats-server.ts";
 
@@ -76,6 +79,33 @@ describe("a link to nats-server", () => {
     expect((await connected([nats.port], { user: "ann", password: "s:cret" })).isConnected).toBe(true);
     const servers = [`nats://ann:s%3Acret@127.0.0.1:${nats.port}`];
     expect((await connected([], { servers })).isConnected).toBe(true);
+  });
+
+  test("is let in with a token, an nkey, a credentials file, over TLS with a certificate", async () => {
+    using folder = new TempDir("nats-auth");
+    const token = await started('authorization { token: "tok" }');
+    expect((await connected([token.port], { token: "tok" })).isConnected).toBe(true);
+    const servers = [`nats://tok@127.0.0.1:${token.port}`];
+    expect((await connected([], { servers })).isConnected).toBe(true);
+
+    const user = nkeys.createUser();
+    const nkey = await started(`authorization { users: [ { nkey: ${user.getPublicKey()} } ] }`);
+    const nkeySeed = new TextDecoder().decode(user.getSeed());
+    expect((await connected([nkey.port], { nkeySeed })).isConnected).toBe(true);
+    const other = new TextDecoder().decode(nkeys.createUser().getSeed());
+    const refused = await failure((await linkTo([nkey.port], { nkeySeed: other })).connected(10_000));
+    expect(refused.code).toBe("nats-unreachable");
+    const creds = `-----BEGIN NATS USER JWT-----\nunused\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${nkeySeed}\n------END USER NKEY SEED------\n`;
+    expect((await connected([nkey.port], { creds })).isConnected).toBe(true);
+
+    const { cert, key } = testCertificate();
+    const [certFile, keyFile] = [folder.write("cert.pem", cert), folder.write("key.pem", key)];
+    const config = `cert_file: "${certFile}", key_file: "${keyFile}", ca_file: "${certFile}", verify: true`;
+    const secure = await started(`tls { ${config} }`);
+    const address = { servers: [`tls://localhost:${secure.port}`] };
+    expect((await connected([], { ...address, tls: { ca: cert, cert, key } })).isConnected).toBe(true);
+    const untrusted = await failure((await linkTo([], { ...address, tls: { cert, key } })).connected(10_000));
+    expect(untrusted.code).toBe("nats-unreachable");
   });
 
   test("takes the next server when one is away", async () => {
