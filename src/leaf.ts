@@ -97,7 +97,10 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   let broker: LeafBroker | undefined;
   let nats: LeafNats | undefined;
   try {
-    if ("file" in source) await repositories.at("/").prepare();
+    if ("file" in source) {
+      await repositories.at("/").prepare();
+      if (repositories.at("/").isReadOnly) log.warn("the repository cannot be written: it is served read-only");
+    }
     if (options.http !== undefined) {
       http = serveHttp({
         listen: options.http,
