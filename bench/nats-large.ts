@@ -2,7 +2,7 @@
  * A 100 MB artifact that does not compress, over NATS with max_payload 1 MB: `bun bench/nats-large.ts [--json]`. A leaf
  * is asked for it by a clone and by a pull, and is given one by a push; over its own broker and over nats-server. Peak
  * memory of either side is at most 4 times the artifact; the leaf answers /healthz meanwhile, never more than a second apart.
- * Runs dist/edgesync, or the program that EDGESYNC names.
+ * Runs dist/edgesync, or the executable that EDGESYNC_TEST_BINARY names.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 50;
 const HTTP_PORT = 18_461;
 const NATS_PORT = 18_462;
 
-const program = process.env["EDGESYNC"] ?? resolve(import.meta.dir, "../dist/edgesync");
+const program = process.env["EDGESYNC_TEST_BINARY"] ?? resolve(import.meta.dir, "../dist/edgesync");
 const folder = mkdtempSync(join(tmpdir(), "nats-large-"));
 const env = { ...process.env, HOME: folder, USER: "dev" };
 const at = (name: string) => join(folder, name);

@@ -21,6 +21,8 @@ export {
 export type { Hash } from "./hash.ts";
 export { type Leaf, type LeafDependencies, type LeafOptions, startLeaf } from "./leaf.ts";
 export { createLogger, type Logger, silentLogger } from "./log.ts";
+export type { NatsLink } from "./nats-link.ts";
+export { ExternalLink, type ExternalNatsOptions } from "./nats-link-external.ts";
 export { type Random, seededRandom, systemRandom } from "./random.ts";
 export { type CreateOptions, type OpenOptions, Repo } from "./repo.ts";
 export { addInitialCheckIn, type CheckInResult, commit } from "./repo-checkin.ts";
@@ -34,3 +36,4 @@ export { type TimelineEntry, type TimelineQuery, timeline } from "./repo-timelin
 export { type ClientOptions, SyncClient } from "./sync-client.ts";
 export { runSync, type SessionOptions, type SyncProgress } from "./sync-session.ts";
 export { HttpTransport, type HttpTransportOptions } from "./transport-http.ts";
+export { NatsTransport, type NatsTransportOptions, syncSubject } from "./transport-nats.ts";
