@@ -5,7 +5,7 @@ import { systemClock } from "../src/clock.ts";
 import { LimitError } from "../src/errors.ts";
 import { type Leaf, type LeafOptions, startLeaf } from "../src/leaf.ts";
 import { clonePageOf, refusal } from "../src/leaf-admission.ts";
-import { inlineThreads } from "../src/leaf-repositories.ts";
+import { inlineThreads, type Threads } from "../src/leaf-repositories.ts";
 import { silentLogger } from "../src/log.ts";
 import { systemRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
@@ -20,12 +20,16 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-async function start(dir: TempDir, options: Partial<LeafOptions>): Promise<Leaf> {
+async function start(
+  dir: TempDir,
+  options: Partial<LeafOptions>,
+  threads: Threads = inlineThreads(deps),
+): Promise<Leaf> {
   const file = dir.join("a.fossil");
   Repo.create(file, { ...deps, user: "ann", password: "secret", projectCode: CODE }).close();
   const leaf = await startLeaf(
     { source: { file }, http: { host: "127.0.0.1", port: 0 }, version: "test", ...options },
-    { ...deps, log: silentLogger, threads: inlineThreads(deps) },
+    { ...deps, log: silentLogger, threads },
   );
   closers.push(() => leaf.stop());
   return leaf;
@@ -40,11 +44,9 @@ async function hold(leaf: Leaf, forwardedFor: string): Promise<void> {
   while (!(await leaf.telemetry.text()).includes("edgesync_http_exchanges_open 1\n")) await Bun.sleep(1);
 }
 
-async function ask(leaf: Leaf, forwardedFor: string): Promise<string> {
+async function ask(leaf: Leaf, forwardedFor: string, body = "# nothing\n"): Promise<string> {
   const headers = { "Content-Type": CONTENT_TYPES.raw, "X-Forwarded-For": forwardedFor };
-  return (
-    await fetch(leaf.httpUrl!, { method: "POST", headers, body: "# nothing\n", keepalive: false })
-  ).text();
+  return (await fetch(leaf.httpUrl!, { method: "POST", headers, body, keepalive: false })).text();
 }
 
 const ONE = { limits: { visitsPerAddressMaxCount: 1 } };
@@ -98,4 +100,32 @@ test("a clone that is turned away is told the project, so that it asks again; no
   expect(await said("clone 3 1\n")).toBe(`push x ${CODE}\nerror no\\sroom\n# timestamp errors 1\n`);
   expect(await said("clone 3 1073741825\n")).toBe("error no\\sroom\n# timestamp errors 1\n");
   expect(await said("pull x y\n")).toBe("error no\\sroom\n# timestamp errors 1\n");
+});
+
+test("one clone at a time: the next is turned away, other requests are not", async () => {
+  using dir = new TempDir("admission");
+  const inline = inlineThreads(deps);
+  const gate = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  let isFirst = true;
+  const run: typeof inline.readers.run = async (job, input, transfer) => {
+    if (job === "serve" && isFirst) {
+      isFirst = false;
+      begun.resolve();
+      await gate.promise;
+    }
+    return inline.readers.run(job, input, transfer);
+  };
+  const readers = { ...inline.readers, run };
+  const leaf = await start(dir, { limits: { clonesPerAddressMaxCount: 1 } }, { ...inline, readers });
+  const clone = "pragma client-version 22900 20260821 165942\nclone 3 1\n";
+  const first = ask(leaf, "", clone);
+  await begun.promise;
+  expect(await ask(leaf, "", clone)).toStartWith(
+    `push x ${CODE}\nerror too\\smany\\sclones\\sfrom\\s127.0.0.1:\\s1\\sat\\sonce`,
+  );
+  expect(await ask(leaf, "")).toStartWith("# timestamp ");
+  gate.resolve();
+  expect(await first).toContain("clone_seqno");
+  expect(await ask(leaf, "", clone)).toContain("clone_seqno");
 });
