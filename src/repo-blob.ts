@@ -36,6 +36,13 @@ export interface BlobHead {
   readonly source: Rid | undefined;
 }
 
+export interface BlobStanding {
+  readonly rid: Rid;
+  /** Whether only the hash is known. */
+  readonly isPhantom: boolean;
+  readonly isPrivate: boolean;
+}
+
 /**
  * Artifacts that are here and cannot be expanded: what they are deltas of, directly or not, is a phantom. They
  * are told to nobody, for they could not be sent; a peer that makes up deltas would else keep others asking.
@@ -50,6 +57,16 @@ export class BlobTable {
   /** The rid of `hash`, phantoms included. */
   ridOf(hash: Hash): Rid | undefined {
     return this.db.prepare("SELECT rid FROM blob WHERE uuid=?").value<Rid>(hash);
+  }
+
+  /** What is known of `hash`, in one look; undefined when it was never seen. */
+  standingOf(hash: Hash): BlobStanding | undefined {
+    const [row] = this.db
+      .prepare(
+        "SELECT rid, size<0, EXISTS(SELECT 1 FROM private WHERE private.rid=blob.rid) FROM blob WHERE uuid=?",
+      )
+      .values<[Rid, number, number]>(hash);
+    return row && { rid: row[0], isPhantom: row[1] === 1, isPrivate: row[2] === 1 };
   }
 
   /** @throws RepoError `no-such-rid` */

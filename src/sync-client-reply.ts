@@ -103,10 +103,10 @@ export class ClientReply {
 
   private noteOffer({ hash, isPrivate }: IgotCard): void {
     const { content } = this.repo;
-    const rid = content.ridOf(hash);
-    if (rid !== undefined && !content.isPhantom(rid)) {
-      this.onRemote.add(rid);
-      if (!isPrivate) content.publish(rid);
+    const known = content.standingOf(hash);
+    if (known !== undefined && !known.isPhantom) {
+      this.onRemote.add(known.rid);
+      if (!isPrivate && known.isPrivate) content.publish(known.rid);
       return;
     }
     if (isPrivate && !this.goals.private) {
