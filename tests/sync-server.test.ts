@@ -225,6 +225,37 @@ describe("on a connection for reading", () => {
   });
 });
 
+describe("where nobody may write", () => {
+  const readOnly = (parts: readonly string[], login?: Login) =>
+    text(serveMessage(repo, messageOf(repo, parts, login), caller, { isReadOnly: true }).message);
+
+  test("a pull goes without the clusters that are due, and clones as ever", () => {
+    const hashes = Array.from({ length: 100 }, (_, i) => store(repo, `artifact ${i}`));
+    repo = scratch.reopen({ mode: "read" });
+    const reply = readOnly([VERSION_LINE, pullLine(repo)]);
+    for (const hash of hashes) expect(reply).toContain(`igot ${hash}\n`);
+    expect(readOnly(["clone 3 1\n"])).toContain("clone_seqno 0");
+  });
+
+  test.each([
+    ["an artifact", () => file("x")],
+    ["a lock", () => `pragma ci-lock ${sha3("here")} me\n`],
+  ])("%s is refused in words", (_, line) => {
+    store(repo, "here");
+    repo = scratch.reopen({ mode: "read" });
+    let error: unknown;
+    try {
+      readOnly([pushLine(repo), line()], PUSHER);
+    } catch (caught) {
+      error = caught;
+    }
+    const { body } = errorReply(error, CONTENT_TYPES.debug, scratch.clock);
+    expect(text(body)).toStartWith(
+      "error the\\srepository\\scannot\\sbe\\swritten\\son\\sthe\\sserver;\\snothing\\swas\\sstored\n",
+    );
+  });
+});
+
 describe("errors as replies", () => {
   const reply = (error: unknown, type = CONTENT_TYPES.debug) => {
     const { status, contentType, body } = errorReply(error, type, scratch.clock);
