@@ -51,6 +51,14 @@ export function free(bytes: Bytes): void {
   bytes.buffer.transfer(0);
 }
 
+/** What is smaller than this is left to the collector. */
+const FREE_MIN_BYTES = 16_384;
+
+/** The same for bytes that the caller alone holds, if they are many: the collector is slow to see memory outside its heap. */
+export function freeLarge(bytes: Uint8Array): void {
+  if (bytes.length >= FREE_MIN_BYTES) free(bytes as Bytes);
+}
+
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }

@@ -6,13 +6,17 @@
  * Depth first, with an explicit stack, in the order that the caller gives; otherwise as `repo-delta-tree.ts`.
  */
 import { looksLikeArtifact } from "./artifact-cards.ts";
-import { type Bytes, free } from "./bytes.ts";
+import { freeLarge } from "./bytes.ts";
 import { applyDelta } from "./delta-decode.ts";
 import { type Ends, endsAfter, endsOf } from "./delta-ends.ts";
 import { FormatError, LimitError, RepoError } from "./errors.ts";
-import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
-import type { Content } from "./repo-content.ts";
+import type { Content, Rid } from "./repo-content.ts";
 import type { TreeNode, Trees } from "./repo-delta-tree.ts";
+
+export interface ArtifactTrees<N extends TreeNode> extends Trees<N> {
+  /** An artifact that is at hand already, expanded. */
+  expanded(rid: Rid): Uint8Array | undefined;
+}
 
 export interface ArtifactVisitor<N extends TreeNode = TreeNode> {
   /** @param content of what looks like more than an ordinary file; `size` is in bytes */
@@ -38,14 +42,14 @@ interface Frame<N> {
   readonly error: RepoError | undefined;
 }
 
-/** Content from this size on is freed at once: the collector is slow to see memory outside its heap. */
-const FREE_MIN_BYTES = 1_000_000;
+/** Bound on the artifacts held for deltas still to come. What is dropped is expanded anew. */
+const HELD_BYTES = 16_000_000;
 
 /** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
 export function walkArtifacts<N extends TreeNode>(
   content: Content,
   root: N,
-  trees: Trees<N>,
+  trees: ArtifactTrees<N>,
   visitor: ArtifactVisitor<N>,
 ): void {
   const walk = new ArtifactWalk(content, trees, visitor);
@@ -59,7 +63,7 @@ class ArtifactWalk<N extends TreeNode> {
 
   constructor(
     private readonly content: Content,
-    private readonly trees: Trees<N>,
+    private readonly trees: ArtifactTrees<N>,
     private readonly visitor: ArtifactVisitor<N>,
   ) {}
 
@@ -94,20 +98,23 @@ class ArtifactWalk<N extends TreeNode> {
   }
 
   private see(node: N, source: Frame<N> | undefined): Seen {
-    const atHand = this.trees.expanded?.(node.rid);
+    const atHand = this.trees.expanded(node.rid);
     if (atHand !== undefined) return { ends: endsOf(atHand), content: atHand };
     const stored = this.content.expandStep(node.rid, undefined);
     if (source !== undefined) return this.seeDelta(node, source, stored);
     const ends = endsOf(stored);
     if (looksLikeArtifact(ends.bytes)) return { ends, content: stored };
-    if (stored.length >= FREE_MIN_BYTES) free(stored as Bytes);
+    freeLarge(stored);
     return { ends, content: undefined };
   }
 
   private seeDelta(node: N, source: Frame<N>, delta: Uint8Array): Seen {
     try {
       const ends = endsAfter(source.ends!, delta);
-      if (ends !== undefined && !looksLikeArtifact(ends.bytes)) return { ends, content: undefined };
+      if (ends !== undefined && !looksLikeArtifact(ends.bytes)) {
+        freeLarge(delta);
+        return { ends, content: undefined };
+      }
       // A frame may have been dropped, or not been expanded; getting it is possible, as its ends are known.
       const content = applyDelta(source.content ?? this.content.get(source.node.rid)!, delta);
       return { ends: endsOf(content), content };
@@ -123,7 +130,7 @@ class ArtifactWalk<N extends TreeNode> {
     const frame = { node, deltas: this.trees.deltasOf(node.rid), next: 0, error };
     stack.push({ ...frame, ends: seen?.ends, content: seen?.content });
     this.heldBytes += seen?.content?.length ?? 0;
-    for (let i = 0; this.heldBytes > DELTA_TREE_HELD_BYTES && i < stack.length - 1; i++) {
+    for (let i = 0; this.heldBytes > HELD_BYTES && i < stack.length - 1; i++) {
       this.release(stack[i]!);
     }
   }

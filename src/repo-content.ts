@@ -22,7 +22,7 @@
  * Rules: fossil-facts E; Fossil `src/content.c`.
  */
 
-import { EMPTY } from "./bytes.ts";
+import { EMPTY, freeLarge } from "./bytes.ts";
 import type { Db } from "./db.ts";
 import { deltaOutputSize } from "./delta.ts";
 import { applyDelta } from "./delta-decode.ts";
@@ -33,6 +33,7 @@ import { ARTIFACT_MAX_BYTES, CONTENT_CACHE_BYTES, DELTA_CHAIN_MAX_DEPTH } from "
 import { BlobTable, NO_RID, type Rid } from "./repo-blob.ts";
 import type { Config } from "./repo-config.ts";
 import { ContentCache } from "./repo-content-cache.ts";
+import { Scratch } from "./repo-content-scratch.ts";
 import { packBlob, unpackBlob } from "./zlib.ts";
 
 export { NO_RID, type Rid };
@@ -140,7 +141,7 @@ export class Content extends BlobTable {
 
   /**
    * One step of expanding: artifact `rid`, given what it is stored as a delta of, expanded (`undefined` for a
-   * full text).
+   * full text, or to have the delta).
    *
    * @param memory for the result, if it fits; must not overlap `source`
    * @throws RepoError `content-damaged` (data: rid, hash)
@@ -149,9 +150,11 @@ export class Content extends BlobTable {
     try {
       const packed = this.db.prepare("SELECT content FROM blob WHERE rid=?").value<Uint8Array | null>(rid);
       const bytes = unpackBlob(packed ?? EMPTY, ARTIFACT_MAX_BYTES);
-      return source === undefined
-        ? bytes
-        : applyDelta(source, bytes, ARTIFACT_MAX_BYTES, memory && { memory });
+      if (packed) freeLarge(packed);
+      if (source === undefined) return bytes;
+      const content = applyDelta(source, bytes, ARTIFACT_MAX_BYTES, memory && { memory });
+      freeLarge(bytes);
+      return content;
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       throw this.damaged(rid, this.hashOf(rid), error.message, error);
@@ -381,21 +384,5 @@ export class Content extends BlobTable {
       )
       .values<[Hash]>(rid);
     for (const [dependent] of dependents) this.cache.remove(dependent);
-  }
-}
-
-/** Memory for what is expanded only on the way to something else: two buffers in turn, source and target. */
-class Scratch {
-  private current: Uint8Array = EMPTY;
-  private previous: Uint8Array = EMPTY;
-
-  next(): Uint8Array {
-    [this.current, this.previous] = [this.previous, this.current];
-    return this.current;
-  }
-
-  /** Makes the buffer last given out large enough for next time. */
-  fit(size: number): void {
-    if (size > this.current.length) this.current = new Uint8Array(Math.ceil(size * 1.25));
   }
 }

@@ -11,6 +11,7 @@
  * A caller to whom the sequence matters, or who knows the trees already, says what the deltas of an artifact
  * are, and in which order.
  */
+import { freeLarge } from "./bytes.ts";
 import { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { DELTA_TREE_HELD_BYTES } from "./limits.ts";
@@ -23,6 +24,7 @@ export interface TreeNode {
 }
 
 export interface TreeVisitor<N extends TreeNode = TreeNode> {
+  /** The memory of `content` is given back later: it must not be kept. */
   visit(node: N, content: Uint8Array): void;
   /** The artifact cannot be expanded: what is stored is damaged, or what it is a delta of is. */
   damaged(node: N, error: RepoError): void;
@@ -51,8 +53,6 @@ export function treeRoots(content: Content, first: number, last: number): Rid[] 
 export interface Trees<N extends TreeNode> {
   /** What is stored as a delta of an artifact, in the order to visit it. Phantoms are left out. */
   deltasOf(source: Rid): readonly N[];
-  /** An artifact that is at hand already, expanded. */
-  expanded?(rid: Rid): Uint8Array | undefined;
 }
 
 /** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
@@ -87,7 +87,9 @@ export function walkTree<N extends TreeNode>(
   let heldBytes = 0;
 
   const release = (frame: Frame<N>): void => {
-    heldBytes -= frame.content?.length ?? 0;
+    if (frame.content === undefined) return;
+    heldBytes -= frame.content.length;
+    freeLarge(frame.content);
     frame.content = undefined;
   };
   const outer = () => (outerSource === undefined ? undefined : content.get(outerSource));
@@ -97,7 +99,7 @@ export function walkTree<N extends TreeNode>(
     try {
       // A frame may have been dropped; it was expanded before, so getting it again works.
       const from = source === undefined ? outer() : (source.content ?? content.get(source.node.rid));
-      if (error === undefined) bytes = trees.expanded?.(node.rid) ?? content.expandStep(node.rid, from);
+      if (error === undefined) bytes = content.expandStep(node.rid, from);
     } catch (thrown) {
       if (!(thrown instanceof RepoError) || thrown.code !== "content-damaged") throw thrown;
       error = thrown;
@@ -108,7 +110,10 @@ export function walkTree<N extends TreeNode>(
     }
     if (bytes === undefined) visitor.damaged(node, error!);
     else visitor.visit(node, bytes);
-    if (!node.hasDeltas) return;
+    if (!node.hasDeltas) {
+      if (bytes !== undefined) freeLarge(bytes);
+      return;
+    }
     heldBytes += bytes?.length ?? 0;
     stack.push({ node, deltas: trees.deltasOf(node.rid), next: 0, content: bytes, error });
     for (let i = 0; heldBytes > heldBytesMax && i < stack.length - 1; i++) release(stack[i]!);
@@ -118,7 +123,7 @@ export function walkTree<N extends TreeNode>(
   for (let frame = stack.at(-1); frame !== undefined; frame = stack.at(-1)) {
     const node = frame.deltas[frame.next++];
     if (node !== undefined) enter(node, frame);
-    else stack.pop();
+    else release(stack.pop()!);
   }
 }
 

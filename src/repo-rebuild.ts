@@ -24,10 +24,9 @@ import type { Db } from "./db.ts";
 import type { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import type { Repo } from "./repo.ts";
-import { walkArtifacts } from "./repo-artifact-walk.ts";
+import { type ArtifactTrees, walkArtifacts } from "./repo-artifact-walk.ts";
 import type { Rid } from "./repo-content.ts";
 import { beginLinkBatch, crosslink, endLinkBatch } from "./repo-crosslink.ts";
-import type { Trees } from "./repo-delta-tree.ts";
 import type { LinkContext } from "./repo-link-context.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
 import { AUX_SCHEMA_MAX, CONTENT_SCHEMA, DERIVED_TABLES, DERIVED_TABLES_SQL } from "./repo-schema.ts";
@@ -115,6 +114,9 @@ function markUnclustered({ db }: Repo): void {
   `);
 }
 
+/** Garbage is collected each time this much was expanded: by itself that happens late, for memory outside the heap. */
+const COLLECT_EVERY_BYTES = 24_000_000;
+
 /** Step 4: every artifact through `crosslink`. */
 function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"]): RebuildReport {
   const { content, db } = context;
@@ -124,6 +126,7 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
   const damaged: DamagedArtifact[] = [];
   let artifactCount = 0;
   let linkedCount = 0;
+  let expandedBytes = 0;
   const visitor = {
     visit(node: StockNode, size: number, bytes: Uint8Array | undefined): void {
       if (size !== node.size) fixSize.run(size, node.rid);
@@ -131,6 +134,11 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
         // A manifest is needed again to expand its parent, most often the next one in its tree.
         content.remember(node.hash, bytes);
         if (crosslink(context, node.rid, bytes) !== undefined) linkedCount++;
+        expandedBytes += size;
+        if (expandedBytes > COLLECT_EVERY_BYTES) {
+          expandedBytes = 0;
+          Bun.gc(true);
+        }
       }
       if (++artifactCount % reportEvery === 0) onProgress?.({ artifactCount, artifactTotal });
     },
@@ -139,7 +147,7 @@ function linkAll(context: LinkContext, onProgress: RebuildOptions["onProgress"])
     },
   };
   const stock = new StockTrees(content);
-  const trees: Trees<StockNode> = {
+  const trees: ArtifactTrees<StockNode> = {
     deltasOf: (source) => stock.deltasOf(source),
     expanded: (rid) => (context.manifests.kept(rid) ? content.cached(content.hashOf(rid)) : undefined),
   };

@@ -52,6 +52,9 @@ export interface FinishedClone {
   readonly password: string | undefined;
 }
 
+/** Expanded artifacts kept while linking: a few hundred manifests, whose relatives come soon. */
+const CACHE_BYTES = 16_000_000;
+
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 
 export class CloneFile {
@@ -218,7 +221,13 @@ function reopen(target: string, options: CloneFileOptions): Repo | undefined {
     for (const suffix of SUFFIXES) rmSync(path + suffix, { force: true });
     return undefined;
   }
-  const repo = Repo.open(path, { mode: "write", clock, random, anyDerivedSchema: true });
+  const repo = Repo.open(path, {
+    mode: "write",
+    clock,
+    random,
+    anyDerivedSchema: true,
+    cacheBytes: CACHE_BYTES,
+  });
   const other = whyOther(repo, options);
   if (other === undefined) return repo;
   repo.close();
@@ -267,5 +276,5 @@ function create(target: string, { clock, random, source, private: isPrivate, use
     config.unset("project-code");
     config.unset("hash-policy");
   };
-  return Repo.create(partOf(target), { clock, random, user, initialize });
+  return Repo.create(partOf(target), { clock, random, user, initialize, cacheBytes: CACHE_BYTES });
 }

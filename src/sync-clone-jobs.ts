@@ -2,7 +2,7 @@
  * What the threads of a clone do. One of them, the writer, holds the file and runs `open`, `store`, `confirm`,
  * `link`, `finish`, `leave`; the verifiers run `verify`, each on a reading connection of its own.
  */
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, free } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { type Hash, hashMatches } from "./hash.ts";
 import type { Random } from "./random.ts";
@@ -106,6 +106,7 @@ export function createCloneJobs(deps: { readonly clock: Clock; readonly random: 
         file.setState(state);
         return result;
       });
+      free(message);
       return { ...stored, ready: forest.takeReady() };
     },
 

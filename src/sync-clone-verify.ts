@@ -30,6 +30,9 @@ export interface VerifyOptions {
   readonly hashes: boolean;
 }
 
+/** Bound on the artifacts that a thread holds for deltas still to come. */
+const HELD_BYTES = 16_000_000;
+
 /** Checks one batch. `repo` is opened for reading. */
 export function verifyBatch(repo: Repo, batch: TreeBatch, { hashes }: VerifyOptions): VerifiedBatch {
   const check = new BatchCheck(repo, hashes);
@@ -37,7 +40,10 @@ export function verifyBatch(repo: Repo, batch: TreeBatch, { hashes }: VerifyOpti
   repo.db.snapshot(() => {
     for (const { root, source } of trees.roots) {
       check.beginTree(root.rid, source);
-      walkTree(repo.content, root, { deltasOf: (rid) => trees.deltas.get(rid) ?? [] }, check, { source });
+      walkTree(repo.content, root, { deltasOf: (rid) => trees.deltas.get(rid) ?? [] }, check, {
+        source,
+        heldBytesMax: HELD_BYTES,
+      });
     }
   });
   return check.result;

@@ -9,7 +9,6 @@
  * - A page of HTML, an error status, or a body that ends early is an error that names the peer.
  */
 import type { Bytes } from "./bytes.ts";
-import { concat } from "./bytes.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { EdgeSyncError, FormatError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
 import { HTTP_IDLE_SECONDS, HTTP_REDIRECT_MAX_COUNT, MESSAGE_MAX_BYTES } from "./limits.ts";
@@ -131,7 +130,10 @@ export class HttpTransport implements Transport {
     const maxBytes = this.options.replyMaxBytes ?? MESSAGE_MAX_BYTES;
     const contentType = response.headers.get("content-type") ?? "";
     const isSync = framingOf(contentType) !== undefined;
-    const chunks: Uint8Array[] = [];
+    const declared = Number(response.headers.get("content-length") ?? 0);
+    const collected = new Collected(
+      Math.max(0, Math.min(declared, maxBytes, COLLECTED_AHEAD_MAX_BYTES) || 0),
+    );
     let received = 0;
     for await (const chunk of response.body ?? []) {
       watch.alive();
@@ -140,10 +142,10 @@ export class HttpTransport implements Transport {
         throw new LimitError("peer-reply-size", `${this.peer} answered with more than ${maxBytes} bytes`);
       }
       // Of anything but a sync message only the beginning is of use, for the error.
-      if (isSync || received <= PREVIEW_BYTES) chunks.push(chunk);
+      if (isSync || received <= PREVIEW_BYTES) collected.add(chunk);
       onProgress?.(received);
     }
-    const body = concat(chunks);
+    const body = collected.finish();
     if (isSync && response.status === 200) return body;
     const preview = summary(body);
     if (response.status !== 200) {
@@ -193,6 +195,35 @@ export class HttpTransport implements Transport {
 }
 
 const PREVIEW_BYTES = 65_536;
+
+/** Memory taken at a server's word that so much is to come. */
+const COLLECTED_AHEAD_MAX_BYTES = 256_000_000;
+
+/** What arrives, in one buffer: of a size as declared, or growing. */
+class Collected {
+  private buffer: Bytes;
+  private length = 0;
+
+  constructor(sizeExpected: number) {
+    this.buffer = new Uint8Array(sizeExpected);
+  }
+
+  add(chunk: Uint8Array): void {
+    const end = this.length + chunk.length;
+    if (end > this.buffer.length) this.resize(Math.max(end, this.buffer.length * 2, PREVIEW_BYTES));
+    this.buffer.set(chunk, this.length);
+    this.length = end;
+  }
+
+  finish(): Bytes {
+    if (this.length < this.buffer.length) this.resize(this.length);
+    return this.buffer;
+  }
+
+  private resize(size: number): void {
+    this.buffer = new Uint8Array(this.buffer.buffer.transfer(size));
+  }
+}
 
 /** The words of an HTML or text answer, shortened, for an error message. */
 function summary(body: Uint8Array): string {
