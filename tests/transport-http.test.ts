@@ -1,10 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { closeSync, openSync } from "node:fs";
+import type { Socket } from "bun";
 import { Hono } from "hono";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import { HttpTransport } from "../src/transport-http.ts";
 import { type HttpServer, serveHttp } from "../src/transport-http-server.ts";
 import { CONTENT_TYPES, decodeMessage, encodeMessage } from "../src/xfer-message.ts";
+import { TempDir } from "./temp-dir.ts";
 import { failure, noise, type Serve, transportContract } from "./transport-contract.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
@@ -197,5 +200,63 @@ describe("http server", () => {
     release?.();
     expect((await exchange).message).toEqual(utf8("slow"));
     await stopped;
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("replies in files", () => {
+  test("arrive whole, with their length, and are released once a slow client has them", async () => {
+    using dir = new TempDir("http-file");
+    const content = noise(8_000_000);
+    const fd = openSync(dir.write("reply", content), "r");
+    let releaseCount = 0;
+    const server = serveHttp({
+      listen: LOOPBACK,
+      clock: systemClock,
+      pages: new Hono(),
+      exchange: async () => ({
+        status: 200,
+        contentType: CONTENT_TYPES.raw,
+        body: { fd, length: content.length },
+        release: () => releaseCount++,
+      }),
+    });
+    closers.push(() => server.stop());
+    const parts: Buffer[] = [];
+    const closed = Promise.withResolvers<void>();
+    const paused = Promise.withResolvers<Socket<undefined>>();
+    await Bun.connect({
+      hostname: LOOPBACK.host,
+      port: Number(new URL(server.url).port),
+      socket: {
+        open(socket) {
+          const head = `POST / HTTP/1.0\r\nContent-Type: ${CONTENT_TYPES.compressed}\r\nContent-Length: 0\r\n\r\n`;
+          socket.write(head);
+        },
+        data(socket, chunk) {
+          if (parts.length === 0) {
+            socket.pause();
+            paused.resolve(socket as never);
+          }
+          parts.push(Buffer.from(chunk));
+        },
+        close: () => closed.resolve(),
+      },
+    });
+    const socket = await paused.promise;
+    await Bun.sleep(300);
+    expect(releaseCount).toBe(0);
+    socket.resume();
+    await closed.promise;
+    const received = Buffer.concat(parts);
+    const headEnd = received.indexOf("\r\n\r\n");
+    const head = received.toString("latin1", 0, headEnd).toLowerCase();
+    expect(head).toContain(`content-length: ${content.length}`);
+    expect(head).toContain("connection: close");
+    expect(head).not.toContain("transfer-encoding");
+    expect(head).not.toContain("filename");
+    expect(received.subarray(headEnd + 4).equals(content)).toBe(true);
+    while (releaseCount === 0) await Bun.sleep(20);
+    expect(releaseCount).toBe(1);
+    closeSync(fd);
   });
 });
