@@ -22,8 +22,8 @@ export interface FetchOutcome {
 export interface FetchOptions {
   /** Which of these are not here. */
   readonly missing: (hashes: readonly Hash[]) => readonly Hash[];
-  /** Pulls from a peer, asking for these first. Never rejects. */
-  readonly pull: (peer: string, hints: readonly Hash[]) => Promise<FetchOutcome>;
+  /** Pulls from a peer, asking for these first, and for nothing else if they are all there is. Never rejects. */
+  readonly pull: (peer: string, hints: readonly Hash[], isAll: boolean) => Promise<FetchOutcome>;
 }
 
 interface Credit {
@@ -32,8 +32,14 @@ interface Credit {
   at: number;
 }
 
-/** By peer; what is claimed and not here. */
-type Claims = Map<string, Set<Hash>>;
+/** What a peer claims to have and is not here. */
+interface Claim {
+  readonly hashes: Set<Hash>;
+  /** Whether it is all that the peer told of. */
+  isAll: boolean;
+}
+
+type Claims = Map<string, Claim>;
 
 export class LeafFetch {
   private readonly waiting: Claims = new Map();
@@ -57,42 +63,51 @@ export class LeafFetch {
     return this.pulls;
   }
 
-  /** A peer claims to have these. @returns whether something will be fetched */
-  claim(peer: string, hashes: readonly Hash[]): boolean {
+  /**
+   * A peer claims to have these.
+   *
+   * @param isAll whether there is nothing else new
+   * @returns whether something will be fetched
+   */
+  claim(peer: string, hashes: readonly Hash[], isAll: boolean): boolean {
     const missing = this.options.missing(hashes);
     if (missing.length === 0) return false;
     if (this.creditOf(peer) < 1) {
       this.deps.log.debug("not listening to a peer that promised too much", { peer });
       return false;
     }
-    const claims = this.waiting.get(peer) ?? new Set<Hash>();
-    for (const hash of missing) if (claims.size < GIMME_MIN_COUNT) claims.add(hash);
-    this.waiting.set(peer, claims);
+    const claim = this.waiting.get(peer) ?? { hashes: new Set<Hash>(), isAll: true };
+    claim.isAll &&= isAll;
+    for (const hash of missing) {
+      if (claim.hashes.size < GIMME_MIN_COUNT) claim.hashes.add(hash);
+      else claim.isAll = false;
+    }
+    this.waiting.set(peer, claim);
     this.behindSince ??= this.deps.clock.monotonic();
     this.pump();
     return true;
   }
 
   private pump(): void {
-    for (const [peer, claims] of [...this.waiting]) {
+    for (const [peer, { hashes, isAll }] of [...this.waiting]) {
       if (this.running.has(peer)) continue;
-      const missing = this.options.missing([...claims]);
+      const missing = this.options.missing([...hashes]);
       if (missing.length > 0 && this.isUnderWay(missing)) continue;
       this.waiting.delete(peer);
-      if (missing.length > 0) void this.fetch(peer, missing);
+      if (missing.length > 0) void this.fetch(peer, missing, isAll);
     }
     if (this.waiting.size + this.running.size === 0) this.behindSince = undefined;
   }
 
   /** Whether any of it is being fetched from somebody. */
   private isUnderWay(hashes: readonly Hash[]): boolean {
-    return hashes.some((hash) => [...this.running.values()].some((claims) => claims.has(hash)));
+    return hashes.some((hash) => [...this.running.values()].some((claim) => claim.hashes.has(hash)));
   }
 
-  private async fetch(peer: string, hints: readonly Hash[]): Promise<void> {
-    this.running.set(peer, new Set(hints));
+  private async fetch(peer: string, hints: readonly Hash[], isAll: boolean): Promise<void> {
+    this.running.set(peer, { hashes: new Set(hints), isAll });
     this.pulls++;
-    const { artifactsReceived } = await this.options.pull(peer, hints);
+    const { artifactsReceived } = await this.options.pull(peer, hints, isAll);
     this.running.delete(peer);
     if (artifactsReceived === 0 && this.options.missing(hints).length > 0) this.charge(peer);
     this.pump();

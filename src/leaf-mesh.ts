@@ -94,7 +94,10 @@ export class LeafMesh {
     const { clock, log } = deps;
     const { peerId } = nats;
     this.fetch = new LeafFetch(
-      { missing: (hashes) => this.missing(hashes), pull: (peer, hints) => this.pull(peer, hints) },
+      {
+        missing: (hashes) => this.missing(hashes),
+        pull: (peer, hints, isAll) => this.pull(peer, hints, isAll),
+      },
       deps,
     );
     this.announce = new LeafAnnounce(
@@ -205,7 +208,8 @@ export class LeafMesh {
       if (this.presence.peer(oldest) === undefined) this.sync.remove(oldest);
     }
     this.heard.set(peerId, { link, http });
-    this.fetch.claim(peerId, [uuid, ...tips, ...artifacts]);
+    // More is new than an announcement names, or its sender names nothing but the newest.
+    this.fetch.claim(peerId, [uuid, ...tips, ...artifacts], artifacts.length > 0);
   }
 
   private missing(hashes: readonly Hash[]): readonly Hash[] {
@@ -218,9 +222,9 @@ export class LeafMesh {
     return this.watch.read(isMissing, hashes);
   }
 
-  private async pull(peer: string, hints: readonly Hash[]) {
+  private async pull(peer: string, hints: readonly Hash[], onlyHints: boolean) {
     this.know(peer);
-    const outcome = await this.sync.request(peer, { pull: true, push: false, why: "news", hints });
+    const outcome = await this.sync.request(peer, { pull: true, push: false, why: "news", hints, onlyHints });
     // The watcher would see it, a moment later.
     if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
     return outcome;

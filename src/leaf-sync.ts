@@ -44,6 +44,8 @@ export interface SyncWish {
   readonly why: string;
   /** Artifacts that the peer is believed to have. */
   readonly hints?: readonly Hash[];
+  /** The peer is asked for nothing else. */
+  readonly onlyHints?: boolean;
 }
 
 /** What goes with every sync of the repository. */
@@ -258,11 +260,17 @@ export class LeafSync {
   private async exchange(
     subject: SyncSubject,
     { transport, login }: PeerConnection,
-    { pull, push, hints = [] }: SyncWish,
+    { pull, push, hints = [], onlyHints = false }: SyncWish,
     tally: Tally,
   ): Promise<void> {
     const { peer, carriesCookie } = transport;
-    const options: ClientOptions = { peer, carriesCookie, hints, ...(login !== undefined && { login }) };
+    const options: ClientOptions = {
+      peer,
+      carriesCookie,
+      hints,
+      onlyHints,
+      ...(login !== undefined && { login }),
+    };
     const goals = { pull, push, private: this.manners.private };
     const engine = await this.begin({ subject, goals, options });
     try {
@@ -347,8 +355,9 @@ function record(state: Mutable<PeerSyncState>, outcome: SyncOutcome): void {
 function both(one: SyncWish, other: SyncWish): SyncWish {
   const reasons = one.why.split(",");
   const why = reasons.includes(other.why) ? one.why : `${one.why},${other.why}`;
+  const onlyHints = (one.onlyHints ?? false) && (other.onlyHints ?? false);
   const hints = [...new Set([...(one.hints ?? []), ...(other.hints ?? [])])].slice(0, GIMME_MIN_COUNT);
-  return { push: one.push || other.push, pull: one.pull || other.pull, why, hints };
+  return { push: one.push || other.push, pull: one.pull || other.pull, why, hints, onlyHints };
 }
 
 function asError(thrown: unknown): EdgeSyncError {

@@ -57,6 +57,8 @@ export interface ClientOptions {
   readonly carriesCookie: boolean;
   /** Artifacts that the peer is believed to have, asked for in the first message already. */
   readonly hints?: readonly Hash[];
+  /** Nothing else is new: the first reply need not say what the peer has. */
+  readonly onlyHints?: boolean;
   /** Bound on the rounds; default `SYNC_ROUND_MAX_COUNT`. */
   readonly roundMaxCount?: number;
 }
@@ -133,6 +135,9 @@ export class SyncClient {
     const out = new MessageWriter();
     if (goals.private) out.card({ type: "pragma send-private" });
     out.card({ type: "pragma client-version", ...PROTOCOL_VERSION });
+    if (this.options.onlyHints && this.totals.rounds === 0 && !goals.push) {
+      out.card({ type: "pragma edgesync-gimme-only" });
+    }
     this.writeIntent(out);
     if (goals.pull) {
       // First: a gimme for the same artifact would bring the delta again.

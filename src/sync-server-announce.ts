@@ -25,7 +25,7 @@ export function checkClustersDue(x: ServerExchange): void {
 }
 
 function areClustersDue(x: ServerExchange): boolean {
-  return !x.isReadOnly && unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT;
+  return x.wantsOffers && !x.isReadOnly && unclusteredCount(x.repo.db) >= CLUSTER_MIN_COUNT;
 }
 
 /** The end of every reply but its last line. */
@@ -34,7 +34,7 @@ export function announce(x: ServerExchange): void {
   if (x.isOldClone && x.gimmeCount === 0) {
     for (const { hash } of allOffers(x.repo.db)) x.out.card({ type: "igot", hash, isPrivate: false });
     offerPrivate(x);
-  } else if (x.isPull) {
+  } else if (x.isPull && x.wantsOffers) {
     if (areClustersDue(x)) createClusters(x.forWriting());
     offer(x, x.wantsCatalog ? allOffers(x.repo.db) : unclusteredOffers(x.repo.db));
     offerPrivate(x);

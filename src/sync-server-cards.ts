@@ -41,6 +41,9 @@ const HANDLERS: { readonly [T in Card["type"]]?: Handler<T> } = {
   "pragma uv-hash": handleUvHash,
   "pragma client-version": handleClientVersion,
   "pragma send-private": handleSendPrivate,
+  "pragma edgesync-gimme-only": (x) => {
+    x.wantsOffers = false;
+  },
   "pragma send-catalog": (x) => {
     x.wantsCatalog = true;
   },

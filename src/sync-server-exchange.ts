@@ -80,6 +80,7 @@ export class ServerExchange {
   isRawReply = false;
   wantsPrivate = false;
   wantsCatalog = false;
+  wantsOffers = true;
   nextIsPrivate = false;
   isCatalogOfFilesSent = false;
 

@@ -27,6 +27,7 @@ export const CARD_NEEDS: Readonly<Partial<Record<CardType, Need>>> = {
   "pragma client-version": "nothing",
   "pragma send-private": "x",
   "pragma send-catalog": "nothing",
+  "pragma edgesync-gimme-only": "nothing",
   // Stock names clusters to anybody.
   "pragma req-clusters": "o",
   "pragma req-links": "nothing",

@@ -247,6 +247,12 @@ export const CARD_TABLE: { readonly [T in CardType]: CardSpec<CardOf<T>> } = {
     fields: [],
     doc: "The client wants an igot for every artifact (`--verily`).",
   },
+  "pragma edgesync-gimme-only": {
+    from: CLIENT,
+    ...LOOSE_PRAGMA,
+    fields: [],
+    doc: "Before `pull`: the client knows what there is, and wants no igot. Stock ignores it.",
+  },
   "pragma req-links": {
     from: CLIENT,
     ...LOOSE_PRAGMA,

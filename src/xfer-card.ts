@@ -143,6 +143,7 @@ export interface PlainPragma {
   readonly type:
     | "pragma send-private"
     | "pragma send-catalog"
+    | "pragma edgesync-gimme-only"
     | "pragma req-links"
     | "pragma req-clusters"
     | "pragma uv-push-ok"
