@@ -1,7 +1,8 @@
 /**
  * A 100 MB artifact that does not compress, over NATS with max_payload 1 MB: `bun bench/nats-large.ts [--json]`. A leaf
  * is asked for it by a clone and by a pull, and is given one by a push; over its own broker and over nats-server. Peak
- * memory of either side is at most 4 times the artifact; the leaf answers /healthz meanwhile, never more than a second apart.
+ * memory of either side is at most 4 times the artifact; the leaf answers /healthz meanwhile, never more than a second apart; what an idle server needs for
+ * that at the same time is the machine's share.
  * Runs dist/edgesync, or the executable that EDGESYNC_TEST_BINARY names.
  */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -48,13 +49,13 @@ async function healthy(): Promise<boolean> {
   );
 }
 
-/** The longest time from one answer of the leaf to the next, until `stop`. */
-function watchHealth(): { stop(): Promise<number> } {
+/** The longest time from one answer of a server to the next, until `stop`. */
+function watchAnswers(url: string): { stop(): Promise<number> } {
   let isOver = false;
   let gapMs = 0;
   const watching = (async () => {
     for (let last = performance.now(); !isOver; ) {
-      await healthy();
+      await fetch(url).catch(() => undefined);
       gapMs = Math.max(gapMs, performance.now() - last);
       last = performance.now();
       await Bun.sleep(LOOK_EVERY_MS);
@@ -78,19 +79,30 @@ async function startLeaf(repository: string, words: string[]): Promise<Bun.Subpr
   return leaf;
 }
 
+async function startControl(): Promise<{ readonly url: string; stop(): void }> {
+  const words = [process.execPath, join(import.meta.dirname, "control-server.ts")];
+  const child = Bun.spawn(words, { stdin: "pipe", stdout: "pipe" });
+  const { value } = await child.stdout.getReader().read();
+  return { url: new TextDecoder().decode(value).trim(), stop: () => child.kill() };
+}
+
 const report = new Report("nats-large");
+const control = await startControl();
 
 async function measure(where: string, leafWords: string[]): Promise<void> {
   const report1 = async (what: string, words: string[]) => {
     const leaf = await startLeaf(at("served.fossil"), leafWords);
-    const health = watchHealth();
+    const health = watchAnswers(`http://127.0.0.1:${HTTP_PORT}/healthz`);
+    const idle = watchAnswers(control.url);
     let measured: Measured;
     let gapMs: number;
+    let idleGapMs: number;
     let leafPeak: number;
     try {
       measured = await measureProcess([program, ...words], env);
     } finally {
       gapMs = await health.stop();
+      idleGapMs = await idle.stop();
       leafPeak = peakBytesOf(leaf.pid);
       leaf.kill();
       await leaf.exited;
@@ -106,6 +118,7 @@ async function measure(where: string, leafWords: string[]): Promise<void> {
     });
     report.add({ name: `${name}: peak of the leaf`, value: leafPeak / SIZE_BYTES, unit: "artifacts", limit });
     report.add({ name: `${name}: longest gap of the leaf`, value: gapMs, unit: "ms", limit: GAP_MAX_MS });
+    report.add({ name: `${name}: the same of an idle server`, value: idleGapMs, unit: "ms" });
   };
   const code = run(
     "fossil",
@@ -147,5 +160,6 @@ try {
   }
   report.finish();
 } finally {
+  control.stop();
   rmSync(folder, { recursive: true });
 }
