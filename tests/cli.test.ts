@@ -199,8 +199,9 @@ describe("standard output", () => {
   });
 });
 
-test("a leaf says when it is ready, answers, and ends with 0 when told to", async () => {
-  const child = Bun.spawn([process.execPath, MAIN, "leaf", "-R", good, "--serve-http", "127.0.0.1:0"], {
+test("a leaf says when it is ready at any log level, answers, and ends with 0 when told to", async () => {
+  const words = ["leaf", "-R", good, "--serve-http", "127.0.0.1:0", "--log-level", "error"];
+  const child = Bun.spawn([process.execPath, MAIN, ...words], {
     env: cliEnv(),
     stdio: ["ignore", "pipe", "pipe"],
   });
