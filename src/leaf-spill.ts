@@ -6,7 +6,7 @@
  * Linux only: elsewhere a file without a name cannot be opened again, and replies stay in memory. They do so too
  * where the folder for temporary files cannot be written or is full.
  */
-import { closeSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EdgeSyncError } from "./errors.ts";
@@ -82,6 +82,10 @@ function openUnnamed(random: Random): number {
   const path = join(tmpdir(), `edgesync-reply-${randomHex(random, 16)}`);
   const fd = openSync(path, "wx+", 0o600);
   unlinkSync(path);
+  if (!existsSync(`/proc/self/fd/${fd}`)) {
+    closeSync(fd);
+    throw new Error("/proc is not there");
+  }
   return fd;
 }
 
