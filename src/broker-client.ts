@@ -94,6 +94,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     this.connection = new BrokerConnection(socket, {
       pendingBytesMax: limits.pendingBytesMax,
       buffers: state.buffers,
+      pace: state.pace,
       onSlow: () => this.slow(),
     });
     this.parser = new NatsParser({ ...limits, dialect: "client" });
@@ -158,6 +159,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     this.heartbeat.alive();
     try {
       this.parser.feed(chunk, this.onOperation);
+      if (this.state.pace.isCrowded) this.state.pace.hold(this.socket);
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       this.state.deps.log.debug("NATS client closed", { cid: this.id, reason: error.message });

@@ -1,10 +1,11 @@
 /**
  * The sending side of a connection. What one tick writes is gathered in one borrowed buffer and goes to the socket in one
- * call at the end of the tick. What the socket does not take waits and goes on at `drain`. When more than the
- * limit waits, the reader is too slow: the connection is closed at once and `onSlow` says so, as nats-server does.
+ * call at the end of the tick, or as soon as it is large. What the socket does not take waits and goes on at `drain`. When more than the
+ * limit waits, the reader is too slow: the connection is closed at once and `onSlow` says so, as nats-server does; before that
+ * those who publish to it are slowed down (`broker-pace`).
  */
-
 import type { BufferPool } from "./broker-buffers.ts";
+import type { BrokerPace } from "./broker-pace.ts";
 import type { BrokerSocket } from "./broker-socket.ts";
 
 /** Stands for no buffer. */
@@ -13,6 +14,10 @@ const NONE = Buffer.alloc(0);
 const ROOM_BYTES_MAX = 1_048_576;
 const CR = 13;
 const LF = 10;
+/** More than this waits only for readers that are slower than those who publish to them. */
+const CROWDED_BYTES_MAX = 262_144;
+/** So much is sent at once, in the middle of a tick: the reader may begin, and memory stays small. */
+const FLUSH_BYTES = 65_536;
 /** Up to here a loop is faster than a call that copies. */
 const LOOP_BYTES_MAX = 16;
 /** Copying between arrays without making a view of the part; writing without looking the encoding up. */
@@ -24,6 +29,7 @@ const { copy, latin1Write } = Buffer.prototype as unknown as {
 export interface ConnectionOptions {
   readonly pendingBytesMax: number;
   readonly buffers: BufferPool;
+  readonly pace: BrokerPace;
   readonly onSlow: () => void;
 }
 
@@ -35,13 +41,17 @@ export class BrokerConnection {
   private scheduled = false;
   private blocked = false;
   private state: "open" | "ending" | "closed" = "open";
+  private readonly crowdedBytes: number;
+  private isCrowded = false;
   outMessages = 0;
   outBytes = 0;
 
   constructor(
     readonly socket: BrokerSocket,
     private readonly options: ConnectionOptions,
-  ) {}
+  ) {
+    this.crowdedBytes = Math.min(CROWDED_BYTES_MAX, options.pendingBytesMax / 2);
+  }
 
   /** Bytes that the socket has not taken yet. */
   get pendingBytes(): number {
@@ -73,7 +83,15 @@ export class BrokerConnection {
     this.end = at + 2;
     this.outMessages++;
     this.outBytes += bodyBytes;
-    this.schedule();
+    if (this.pendingBytes < FLUSH_BYTES) {
+      this.schedule();
+      return;
+    }
+    if (!this.blocked) this.flush();
+    if (this.pendingBytes > this.crowdedBytes) {
+      this.options.pace.isCrowded = true;
+      this.isCrowded = true;
+    }
   }
 
   /** Sends what is gathered now, without waiting for the end of the tick. */
@@ -84,6 +102,10 @@ export class BrokerConnection {
       const taken = this.socket.write(this.buffer.subarray(this.start, this.end));
       // Writing may have found the socket closed, and the buffer given back.
       this.start = Math.min(this.start + taken, this.end);
+    }
+    if (this.isCrowded && this.pendingBytes < this.crowdedBytes / 2) {
+      this.isCrowded = false;
+      this.options.pace.relieved();
     }
     this.blocked = this.pendingBytes > 0;
     if (this.blocked) return;

@@ -1,4 +1,5 @@
 /** The JSON of INFO and CONNECT as it comes from a peer: an object whose fields may be missing or of any type. */
+import type { Credentials } from "./broker-auth.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -16,4 +17,18 @@ export function readFields(text: string): Fields | undefined {
 export function stringField(fields: Fields, name: string): string {
   const value = fields[name];
   return typeof value === "string" ? value : "";
+}
+
+/**
+ * The credentials in a leafnode's CONNECT. nats-server sends what stands before @ in its remote's URL as the user's
+ * name, a token, too.
+ */
+export function leafCredentials(fields: Fields): Credentials {
+  const given = ["user", "pass", "auth_token", "nkey", "sig"].flatMap((name) => {
+    const value = stringField(fields, name);
+    return value === "" ? [] : [[name, value]];
+  });
+  const credentials: Credentials = Object.fromEntries(given);
+  const { user, pass } = credentials;
+  return user !== undefined && pass === undefined ? { auth_token: user, ...credentials } : credentials;
 }

@@ -18,7 +18,7 @@
 
 import { credentialFields, type LeafCredentials } from "./broker-auth.ts";
 import { BrokerConnection } from "./broker-connection.ts";
-import { type Fields, readFields, stringField } from "./broker-fields.ts";
+import { type Fields, leafCredentials, readFields, stringField } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import { LeafInterest } from "./broker-leafnode-interest.ts";
 import { LoopWatch } from "./broker-leafnode-loop.ts";
@@ -97,6 +97,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.connection = new BrokerConnection(socket, {
       pendingBytesMax: limits.pendingBytesMax,
       buffers: state.buffers,
+      pace: state.pace,
       onSlow: () => {
         state.slowConsumers++;
       },
@@ -175,6 +176,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.heartbeat.alive();
     try {
       this.parser.feed(chunk, this.onOperation);
+      if (this.state.pace.isCrowded) this.state.pace.hold(this.socket);
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
       const reply = error.data["reply"];
@@ -268,15 +270,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     } else if (stringField(fields, "lang") !== "") {
       this.fail(NATS_ERROR.leafPort);
     } else {
-      const credentials = Object.fromEntries(
-        ["user", "pass", "auth_token", "nkey", "sig"].map((name) => [
-          name,
-          stringField(fields, name) || undefined,
-        ]),
-      );
-      // nats-server sends what stands before @ in its remote's URL as the user's name, a token, too.
-      if (credentials["pass"] === undefined) credentials["auth_token"] ??= credentials["user"];
-      if (!this.state.authenticator.accepts(credentials, this.nonce)) {
+      if (!this.state.authenticator.accepts(leafCredentials(fields), this.nonce)) {
         this.fail(NATS_ERROR.authorization);
         return;
       }

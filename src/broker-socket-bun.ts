@@ -30,6 +30,14 @@ class TcpSocket implements BrokerSocket {
     return this.closed ? bytes.length : Math.max(0, this.socket.write(bytes));
   }
 
+  pause(): void {
+    if (!this.closed) this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.closed) this.socket.resume();
+  }
+
   end(): void {
     if (!this.closed) this.socket.end();
   }

@@ -15,6 +15,9 @@ export interface BrokerSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
   write(bytes: Uint8Array): number;
+  /** Nothing is read until `resume`: no data, and no end either. */
+  pause(): void;
+  resume(): void;
   end(): void;
   terminate(): void;
   /** From here on the bytes are TLS. Resolves when the handshake is done; events then carry plain bytes. */

@@ -2,6 +2,7 @@
 import { Authenticator, type BrokerAuth } from "./broker-auth.ts";
 import { BufferPool } from "./broker-buffers.ts";
 import { LOOP_PREFIX } from "./broker-leafnode-interest.ts";
+import { BrokerPace } from "./broker-pace.ts";
 import { BrokerRouter } from "./broker-router.ts";
 import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
 import type { Clock } from "./clock.ts";
@@ -101,6 +102,7 @@ export class BrokerState {
   readonly tls: TlsSettings | undefined;
   readonly router: BrokerRouter;
   readonly buffers = new BufferPool();
+  readonly pace: BrokerPace;
   readonly sessions = new Map<number, BrokerSession>();
   /** Leafnodes that have joined, by the server id of the other side. */
   readonly leaves = new Map<string, JoinedLeaf>();
@@ -128,6 +130,7 @@ export class BrokerState {
     this.authenticator = new Authenticator(settings.auth);
     this.tls = settings.tls;
     this.router = new BrokerRouter(deps.random);
+    this.pace = new BrokerPace(deps.clock);
     this.startedMs = deps.clock.now();
   }
 

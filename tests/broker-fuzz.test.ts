@@ -41,6 +41,10 @@ class FakeSocket implements BrokerSocket {
     return Math.min(bytes.length, this.share);
   }
 
+  pause(): void {}
+
+  resume(): void {}
+
   end(): void {
     this.terminate();
   }
