@@ -55,7 +55,7 @@ function receive(x: ServerExchange, incoming: Incoming): void {
     x.out.card({ type: "pragma edgesync-whole", hash: incoming.hash });
   }
   x.artifactsReceived++;
-  // As in stock, what waits for the source of its delta is offered back like anything else.
+  // What waits for the source of its delta is offered back, as in stock, if the source comes in this request.
   const waits = rid !== undefined && "delta" in incoming && !x.content.isAvailable(rid);
   if (rid !== undefined && !waits) x.onRemote.add(rid);
 }
