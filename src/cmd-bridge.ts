@@ -40,7 +40,7 @@ export const bridgeCommand = command({
   },
   examples: [
     {
-      line: "edgesync bridge --fossil https://example.org/project --project CODE --nats nats://127.0.0.1:4222",
+      line: "edgesync bridge --fossil https://example.org/project --project 0123456789abcdef0123456789abcdef01234567 --nats nats://127.0.0.1:4222",
       about: "the code is in edgesync repo info",
     },
   ],
