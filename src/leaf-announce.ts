@@ -57,7 +57,8 @@ export class LeafAnnounce {
     );
   }
 
-  tell(news: News): void {
+  /** @param reply see `Announcement` */
+  tell(news: News, reply: Uint8Array | undefined): void {
     const { subject, peerId, http, iroh, linkOf } = this.options;
     const newest = news.items[0]!;
     const payload = formatAnnouncement({
@@ -68,6 +69,7 @@ export class LeafAnnounce {
       tips: news.items.filter(({ isTip }) => isTip).map(({ hash }) => hash),
       count: news.count,
       artifacts: news.artifacts,
+      ...(reply !== undefined && { reply }),
       iroh,
       http,
     });

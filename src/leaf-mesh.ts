@@ -17,8 +17,10 @@
  */
 import type { Announcement } from "./announcement.ts";
 import type { Clock, Timer } from "./clock.ts";
+import { EdgeSyncError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { LeafAnnounce } from "./leaf-announce.ts";
+import { answerToAll } from "./leaf-answer.ts";
 import { LeafFetch } from "./leaf-fetch.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafNews } from "./leaf-news.ts";
@@ -26,7 +28,12 @@ import type { HostedRepository, SyncInput } from "./leaf-repositories.ts";
 import type { LeafSync } from "./leaf-sync.ts";
 import { LeafWatch, type WatchFolder } from "./leaf-watch.ts";
 import { wayTo } from "./leaf-way.ts";
-import { GIMME_MIN_COUNT, MESH_HEARD_MAX_COUNT, MESH_SOON_MS } from "./limits.ts";
+import {
+  ANNOUNCED_REPLY_INFLATED_MAX_BYTES,
+  GIMME_MIN_COUNT,
+  MESH_HEARD_MAX_COUNT,
+  MESH_SOON_MS,
+} from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { Presence, type PresentPeer } from "./presence.ts";
@@ -38,6 +45,7 @@ import type { RepoPresence } from "./repo-presence.ts";
 import { SyncClient } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
 import { syncSubject } from "./transport-nats.ts";
+import { unpackBlob } from "./zlib.ts";
 
 export interface MeshOptions {
   /** Shown to people. */
@@ -65,6 +73,15 @@ export interface MeshDependencies {
   readonly watchFolder?: WatchFolder;
 }
 
+/** The last announcement of a peer. */
+interface Heard {
+  readonly link: NatsLink;
+  readonly http: string | undefined;
+  readonly artifacts: ReadonlySet<Hash>;
+  /** What came with it to be taken for the peer's reply. */
+  readonly reply: Uint8Array | undefined;
+}
+
 const JITTER = 0.5;
 
 export class LeafMesh {
@@ -74,7 +91,7 @@ export class LeafMesh {
   private readonly announce: LeafAnnounce;
   readonly fetch: LeafFetch;
   /** Where a peer was last heard that tells nothing of itself. */
-  private readonly heard = new Map<string, { readonly link: NatsLink; readonly http: string | undefined }>();
+  private readonly heard = new Map<string, Heard>();
   /** Peers that seem to have something else. True: they have just come, or have check-ins that are not here. */
   private readonly suspects = new Map<string, boolean>();
   private own: RepoPresence | undefined;
@@ -112,7 +129,7 @@ export class LeafMesh {
       log,
     );
     this.news = new LeafNews(
-      { tell: (news) => this.tell(news), note: (rid) => hosted.noteAnnounced(rid) },
+      { tell: (news, repo) => this.tell(news, repo), note: (rid) => hosted.noteAnnounced(rid) },
       { clock, log },
     );
     this.watch = new LeafWatch(
@@ -171,13 +188,23 @@ export class LeafMesh {
     return `${this.nats.prefix}.${this.nats.projectCode}.${last}`;
   }
 
-  private tell(news: News): void {
-    this.announce.tell(news);
+  private tell(news: News, repo: Repo): void {
+    this.announce.tell(news, this.nats.links.length === 0 ? undefined : this.answer(news, repo));
     if (!this.about.push) return;
     const bridge = this.bridge();
     for (const peer of [...this.about.pushTo, ...(bridge === undefined ? [] : [bridge])]) {
       if (this.sync.peer(peer) === undefined || this.isOnlyFrom(news, peer)) continue;
       void this.sync.request(peer, { push: true, pull: false, why: "commit" });
+    }
+  }
+
+  private answer(news: News, repo: Repo): Uint8Array | undefined {
+    try {
+      return answerToAll(repo, news);
+    } catch (error) {
+      // Whoever asks will hear of it.
+      if (!(error instanceof EdgeSyncError)) throw error;
+      return undefined;
     }
   }
 
@@ -199,7 +226,7 @@ export class LeafMesh {
     return links.length === 1 ? links[0] : undefined;
   }
 
-  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, http }: Announcement): void {
+  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, reply, http }: Announcement): void {
     if (!this.about.pull || this.stopped) return;
     this.heard.delete(peerId);
     const [oldest] = this.heard.keys();
@@ -207,7 +234,7 @@ export class LeafMesh {
       this.heard.delete(oldest);
       if (this.presence.peer(oldest) === undefined) this.sync.remove(oldest);
     }
-    this.heard.set(peerId, { link, http });
+    this.heard.set(peerId, { link, http, artifacts: new Set(artifacts), reply });
     // More is new than an announcement names, or its sender names nothing but the newest.
     this.fetch.claim(peerId, [uuid, ...tips, ...artifacts], artifacts.length > 0);
   }
@@ -224,10 +251,26 @@ export class LeafMesh {
 
   private async pull(peer: string, hints: readonly Hash[], onlyHints: boolean) {
     this.know(peer);
-    const outcome = await this.sync.request(peer, { pull: true, push: false, why: "news", hints, onlyHints });
+    const reply = onlyHints ? this.takeReply(peer, hints) : undefined;
+    const wish = { pull: true, push: false, why: "news", hints, onlyHints };
+    const outcome = await this.sync.request(peer, reply === undefined ? wish : { ...wish, reply });
     // The watcher would see it, a moment later.
     if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
     return outcome;
+  }
+
+  /** The reply that came with the peer's last announcement, if it has all that is asked for; once. */
+  private takeReply(peer: string, hints: readonly Hash[]): Uint8Array | undefined {
+    const heard = this.heard.get(peer);
+    if (heard?.reply === undefined) return undefined;
+    this.heard.set(peer, { ...heard, reply: undefined });
+    if (!hints.every((hash) => heard.artifacts.has(hash))) return undefined;
+    try {
+      return unpackBlob(heard.reply, ANNOUNCED_REPLY_INFLATED_MAX_BYTES);
+    } catch (error) {
+      if (!(error instanceof EdgeSyncError)) throw error;
+      return undefined;
+    }
   }
 
   /** The first message of a pull, unless there is much to be asked for: the reader here does not wait. */

@@ -22,6 +22,7 @@ import type { ClientOptions } from "./sync-client.ts";
 import type { Credentials } from "./sync-request.ts";
 import { runSync, type SyncProgress } from "./sync-session.ts";
 import type { Transport } from "./transport.ts";
+import { AnsweredTransport } from "./transport-answered.ts";
 
 /** A wire to a peer, for one sync. */
 export interface PeerConnection {
@@ -46,6 +47,8 @@ export interface SyncWish {
   readonly hints?: readonly Hash[];
   /** The peer is asked for nothing else. */
   readonly onlyHints?: boolean;
+  /** What the peer has answered already, before it was asked. */
+  readonly reply?: Uint8Array;
 }
 
 /** What goes with every sync of the repository. */
@@ -260,7 +263,7 @@ export class LeafSync {
   private async exchange(
     subject: SyncSubject,
     { transport, login }: PeerConnection,
-    { pull, push, hints = [], onlyHints = false }: SyncWish,
+    { pull, push, hints = [], onlyHints = false, reply }: SyncWish,
     tally: Tally,
   ): Promise<void> {
     const { peer, carriesCookie } = transport;
@@ -272,11 +275,13 @@ export class LeafSync {
       ...(login !== undefined && { login }),
     };
     const goals = { pull, push, private: this.manners.private };
+    const isAnswered = reply !== undefined && subject === "artifacts";
+    const wire = isAnswered ? new AnsweredTransport(transport, reply) : transport;
     const engine = await this.begin({ subject, goals, options });
     try {
       const { signal } = this.stopping;
       const onProgress = (progress: SyncProgress) => tally.note(subject, progress);
-      onProgress(await runSync(engine, transport, { signal, onProgress }));
+      onProgress(await runSync(engine, wire, { signal, onProgress }));
     } finally {
       tally.hear(subject, engine);
       await engine.end();

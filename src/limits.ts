@@ -242,8 +242,15 @@ export const STATUS_WAIT_MS = 5_000;
 /** Longest hash, in hex digits. */
 export const HASH_MAX_DIGITS = 64;
 
-/** Largest announcement of news: its artifacts, three bytes more than their digits each, and the rest. */
-export const ANNOUNCEMENT_MAX_BYTES = 16_384;
+/** Largest announcement of news: its artifacts, three bytes more than their digits each, a reply, and the rest. */
+export const ANNOUNCEMENT_MAX_BYTES = 49_152;
+
+/** Largest reply in an announcement, compressed and not. */
+export const ANNOUNCED_REPLY_MAX_BYTES = 16_384;
+export const ANNOUNCED_REPLY_INFLATED_MAX_BYTES = 65_536;
+
+/** Artifacts of this size in all, and earlier versions of this size each, are put into an announcement. */
+export const ANNOUNCED_CONTENT_MAX_BYTES = 32_768;
 
 /** Tips in one announcement. */
 export const ANNOUNCED_TIP_MAX_COUNT = 16;

@@ -7,6 +7,7 @@ import { EdgeSyncError, FormatError, LimitError, UsageError } from "../src/error
 import type { Hash } from "../src/hash.ts";
 import {
   ANNOUNCED_ARTIFACT_MAX_COUNT,
+  ANNOUNCED_REPLY_MAX_BYTES,
   ANNOUNCED_TIP_MAX_COUNT,
   ANNOUNCEMENT_MAX_BYTES,
   PEER_ADDRESS_MAX_LENGTH,
@@ -77,6 +78,20 @@ describe("announcement", () => {
   test("exact bytes, both ways", () => {
     expect(text(formatAnnouncement(ANNOUNCEMENT))).toBe(ANNOUNCEMENT_TEXT);
     expect(parseAnnouncement(utf8(ANNOUNCEMENT_TEXT))).toEqual(ANNOUNCEMENT);
+  });
+
+  test("a reply may come with it", () => {
+    const withReply = { ...ANNOUNCEMENT, reply: Uint8Array.of(0, 255, 16) };
+    const written = ANNOUNCEMENT_TEXT.replace(',"iroh"', ',"reply":"AP8Q","iroh"');
+    expect(text(formatAnnouncement(withReply))).toBe(written);
+    expect(parseAnnouncement(utf8(written))).toEqual(withReply);
+    const largest = new Uint8Array(ANNOUNCED_REPLY_MAX_BYTES).fill(7);
+    expect(parseAnnouncement(formatAnnouncement({ ...withReply, reply: largest })).reply).toEqual(largest);
+    const larger = new Uint8Array(ANNOUNCED_REPLY_MAX_BYTES + 3);
+    expect(() => parseAnnouncement(formatAnnouncement({ ...withReply, reply: larger }))).toThrow(LimitError);
+    for (const reply of ["A", "AP8", "AP8Q\n", "=AP8", "A_8Q"]) {
+      expect(codeOf(() => announced({ reply }))).toBe("announced-reply");
+    }
   });
 
   test("what the reference system writes", () => {

@@ -1,13 +1,13 @@
 /** Leaves in one process on one embedded broker, or two: news, presence, what was missed, and hostile words. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { formatAnnouncement } from "../src/announcement.ts";
+import { formatAnnouncement, parseAnnouncement } from "../src/announcement.ts";
 import type { Broker } from "../src/broker.ts";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import type { Hash } from "../src/hash.ts";
 import { type Leaf, startLeaf } from "../src/leaf.ts";
 import { inlineThreads } from "../src/leaf-repositories.ts";
-import { FETCH_CREDIT_COUNT } from "../src/limits.ts";
+import { ANNOUNCED_CONTENT_MAX_BYTES, FETCH_CREDIT_COUNT } from "../src/limits.ts";
 import { silentLogger } from "../src/log.ts";
 import { LocalLink } from "../src/nats-link-local.ts";
 import { asPeerId } from "../src/peer-id.ts";
@@ -83,10 +83,10 @@ class Project {
     return number;
   }
 
-  commit(number: number): Hash {
+  commit(number: number, content = `${seed++}`): Hash {
     const { repo } = this.leaves[number]!;
     return commit(repo, {
-      edits: [{ name: "f", content: utf8(`${seed++}`) }],
+      edits: [{ name: "f", content: utf8(content) }],
       comment: "c",
       user: "ann",
     }).hash;
@@ -160,6 +160,34 @@ describe("news", () => {
     await until(() => count(1) === count(0) && count(2) === count(0), "all check-ins");
     expect(Math.max(project.pulls(1), project.pulls(2))).toBeLessThan(15);
   }, 30_000);
+
+  test("travels with content that is small and that anybody may read: nobody has to ask", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 2; i++) await project.join([broker]);
+    const spy = project.link(broker);
+    let requests = 0;
+    const replies: (number | undefined)[] = [];
+    spy.subscribe(`fossil.${project.code}.sync.>`, () => void requests++);
+    spy.subscribe(`fossil.${project.code}.commit`, ({ payload }) => {
+      replies.push(parseAnnouncement(payload).reply?.length);
+    });
+    await project.everywhere(project.commit(0));
+    expect(requests).toBe(0);
+    expect(replies).toEqual([expect.any(Number)]);
+    await project.everywhere(project.commit(0, "x".repeat(ANNOUNCED_CONTENT_MAX_BYTES + 1)));
+    expect(replies.at(-1)).toBeUndefined();
+    expect(requests).toBe(1);
+    // Its parent is large now.
+    await project.everywhere(project.commit(0));
+    expect(replies.at(-1)).toBeUndefined();
+    project.leaves[1]!.repo.users.setCapabilities("nobody", "");
+    await Bun.sleep(10);
+    project.commit(1);
+    await until(() => replies.length === 4, "the last announcement");
+    expect(replies.at(-1)).toBeUndefined();
+    await spy.close();
+  });
 
   test("that was missed is found by who joins", async () => {
     project = new Project();

@@ -112,6 +112,10 @@ const HELD: Readonly<Record<Name, Held>> = {
   ANNOUNCEMENT_MAX_BYTES: "announcement.test.ts: too much news: tips are cut",
   ANNOUNCED_TIP_MAX_COUNT: "announcement.test.ts: too much news: tips are cut",
   ANNOUNCED_ARTIFACT_MAX_COUNT: "leaf-news.test.ts: no more names than an announcement takes",
+  ANNOUNCED_REPLY_MAX_BYTES: "announcement.test.ts: a reply may come with it",
+  ANNOUNCED_REPLY_INFLATED_MAX_BYTES:
+    "leaf-mesh.test.ts: with content that is small and that anybody may read",
+  ANNOUNCED_CONTENT_MAX_BYTES: "leaf-mesh.test.ts: with content that is small and that anybody may read",
   PEER_ADDRESS_MAX_LENGTH: "announcement.test.ts: the largest can be read",
   PEER_NAME_MAX_LENGTH: "announcement.test.ts: the largest can be read",
   PRESENCE_MAX_BYTES: "announcement.test.ts: the largest can be read",
