@@ -24,9 +24,11 @@ const stock = newestStock();
 let count = 0;
 const fresh = (name: string) => temp.join(`${++count}-${name}.fossil`);
 
-async function edgesync(...args: string[]) {
+const edgesync = (...args: string[]) => edgesyncWith({}, ...args);
+
+async function edgesyncWith(env: Readonly<Record<string, string>>, ...args: string[]) {
   const words = [...edgesyncWords(), ...args];
-  const child = Bun.spawn(words, { env: cliEnv(), stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(words, { env: cliEnv(env), stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -195,6 +197,9 @@ describe("a leaf with a peer", () => {
     await third.says('"ready"');
     const { pid } = JSON.parse(readFileSync(`${repository}.leaf.json`, "utf8"));
     expect(pid).toBe(third.child.pid);
+    // A proxy is for other machines.
+    const proxied = { http_proxy: "http://127.0.0.1:1", HTTP_PROXY: "http://127.0.0.1:1" };
+    expect((await edgesyncWith(proxied, "status", "-R", repository)).code).toBe(0);
     const alone = await edgesync("sync", "now", "-R", repository);
     expect([alone.code, alone.stderr]).toEqual([0, "this leaf has no peers\n"]);
   });
