@@ -65,6 +65,8 @@ export class ExternalLink implements NatsLink {
   private client: Client | undefined;
   private connection: NatsConnection | undefined;
   private up = false;
+  private hasConnected = false;
+  private readonly closing = new AbortController();
   private closed = false;
   private failures = 0;
   private knownMaxPayload = NATS_PAYLOAD_MAX_BYTES;
@@ -77,7 +79,7 @@ export class ExternalLink implements NatsLink {
     this.servers = options.servers.map(parseServer);
     if (this.servers.length === 0) throw new UsageError("nats-url", "expected the address of a NATS server");
     this.name = this.servers.map(({ shown }) => shown).join(",");
-    void this.connect();
+    void this.run();
   }
 
   get isConnected(): boolean {
@@ -132,14 +134,15 @@ export class ExternalLink implements NatsLink {
   async flush(): Promise<void> {
     this.checkOpen();
     const { connection } = this;
-    const lost = (cause?: unknown) =>
-      new ProtocolError("nats-disconnected", `there is no connection to ${this.name}`, { cause });
+    const lost = () => new ProtocolError("nats-disconnected", `there is no connection to ${this.name}`);
     if (!this.up || connection === undefined) throw lost();
-    try {
-      await connection.flush();
-    } catch (cause) {
-      throw lost(cause);
-    }
+    const flushed = connection.flush().then(
+      () => true,
+      () => false,
+    );
+    // On a connection that breaks meanwhile it never ends.
+    const broken = connection.closed().then(() => false);
+    if (!(await Promise.race([flushed, broken]))) throw lost();
   }
 
   /**
@@ -178,32 +181,62 @@ export class ExternalLink implements NatsLink {
     const wasUp = this.up;
     this.closed = true;
     this.up = false;
+    this.closing.abort();
     this.listening.clear();
     this.listeners.clear();
     const { connection } = this;
-    if (wasUp) await connection?.drain().catch(() => connection.close());
-    else await connection?.close();
+    if (connection === undefined) return;
+    // Draining a connection that breaks meanwhile never ends.
+    const drained = wasUp ? connection.drain().catch(() => {}) : undefined;
+    const enough = new AbortController();
+    const timeout = this.deps.clock.sleep(DRAIN_MS, enough.signal).catch(() => {});
+    await Promise.race([drained, connection.closed(), timeout]);
+    enough.abort();
+    await connection.close();
   }
 
-  /** Tries until there is a connection; from then on the client itself keeps it. */
-  private async connect(): Promise<void> {
+  /**
+   * Connects, again and again: the client's own reconnecting forgets servers that were away at first. Every server is
+   * tried each time, in an order by chance.
+   */
+  private async run(): Promise<void> {
     this.client = await import("nats");
     const settings = this.settings(this.client);
     while (!this.closed) {
       try {
         const connection = await this.client.connect(settings);
         if (this.closed) return await connection.close();
-        this.connection = connection;
-        this.knownMaxPayload = connection.info?.max_payload ?? this.knownMaxPayload;
-        for (const entry of this.listening) this.subscribeNow(entry, connection);
-        this.setUp({ kind: "connected", server: this.name });
-        return await this.watch(connection);
+        this.takeUp(connection);
+        try {
+          for await (const status of connection.status()) this.notice(status);
+        } finally {
+          this.letGo();
+        }
       } catch (cause) {
         this.failures++;
         this.tell({ kind: "failed", error: toError(cause) });
-        await this.deps.clock.sleep(this.delayMs());
       }
+      await this.deps.clock.sleep(this.delayMs(), this.closing.signal).catch(() => {});
     }
+  }
+
+  private takeUp(connection: NatsConnection): void {
+    const isFirst = !this.hasConnected;
+    this.connection = connection;
+    if (isFirst) this.knownMaxPayload = connection.info?.max_payload ?? this.knownMaxPayload;
+    else this.noticeMaxPayload();
+    for (const entry of this.listening) this.subscribeNow(entry, connection);
+    this.up = true;
+    this.hasConnected = true;
+    this.failures = 0;
+    const server = connection.getServer();
+    this.tell({ kind: isFirst ? "connected" : "reconnected", server });
+  }
+
+  private letGo(): void {
+    this.setDown();
+    this.connection = undefined;
+    for (const entry of this.listening) entry.live = undefined;
   }
 
   private settings(client: Client): Parameters<Client["connect"]>[0] {
@@ -215,12 +248,8 @@ export class ExternalLink implements NatsLink {
       servers: this.servers.map(({ address }) => address),
       name: connectionName,
       noEcho: true,
-      reconnect: true,
-      maxReconnectAttempts: -1,
-      // A server whose users are being changed refuses for a while.
-      ignoreAuthErrorAbort: true,
+      reconnect: false,
       pingInterval: NATS_EXTERNAL_PING_MS,
-      reconnectDelayHandler: () => this.delayMs(),
       timeout: CONNECT_TIMEOUT_MS,
       ...(user !== undefined && { user, pass: password }),
       ...(token !== undefined && { token }),
@@ -232,31 +261,11 @@ export class ExternalLink implements NatsLink {
     };
   }
 
-  private async watch(connection: NatsConnection): Promise<void> {
-    for await (const status of connection.status()) {
-      if (this.closed) break;
-      this.notice(status);
-    }
-    // The client never gives up by itself; should it, start over.
-    if (this.closed) return;
-    this.setDown();
-    this.connection = undefined;
-    for (const entry of this.listening) entry.live = undefined;
-    await this.connect();
-  }
-
   private notice(status: Status): void {
+    if (this.closed) return;
     if (status.type === "disconnect") this.setDown();
-    else if (status.type === "reconnecting") this.failures++;
     else if (status.type === "error") this.tell({ kind: "failed", error: status.error });
     else this.noticeMaxPayload();
-    if (status.type === "reconnect") this.setUp({ kind: "reconnected", server: status.server });
-  }
-
-  private setUp(event: LinkEvent): void {
-    this.up = true;
-    this.failures = 0;
-    this.tell(event);
   }
 
   private setDown(): void {
@@ -309,6 +318,8 @@ export class ExternalLink implements NatsLink {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Longest time for what waits to leave when a link is closed. */
+const DRAIN_MS = 2_000;
 
 interface ServerAddress {
   /** As the client takes it. */

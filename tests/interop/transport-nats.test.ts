@@ -114,6 +114,10 @@ describe("a link to nats-server", () => {
     const link = await linkTo([one.port, other.port]);
     await link.connected(10_000);
     expect(link.maxPayload).toBe(1_048_576);
+    await started("", one.port);
+    await other.stop();
+    await until(() => !link.isConnected, "the link to break");
+    await until(() => link.isConnected, "the link to the server that was away");
   });
 
   test("comes back when the server does, with its subscriptions, and notices a new limit", async () => {
