@@ -147,18 +147,30 @@ describe("on the command line", () => {
     const listeners = ["--nats-listen", "--nats-leaf-listen", "--nats-monitor"];
     const args = ["--nats-auth", "u:p", ...listeners.flatMap((name) => [name, "127.0.0.1:0"])];
     const leaf = run("leaf", "--repo", file, "--log-format", "json", ...args);
-    const reader = leaf.stderr.getReader();
-    let said = "";
-    await until(async () => {
-      said += text((await reader.read()).value ?? utf8("(end)"));
-      return /"ready".*\n|\(end\)/.test(said);
-    }, "the ready line");
-    const ready = JSON.parse(said.split("\n").find((line) => line.includes('"ready"')) ?? "{}");
+    const ready = await readyLine(leaf);
     expect(ready).toMatchObject({ natsLeaf: expect.stringMatching(/^nats:\/\/127\.0\.0\.1:\d+$/) });
-    const client = await connect({ servers: ready.nats, user: "u", pass: "p" });
+    const client = await connect({ servers: ready["nats"] ?? "", user: "u", pass: "p" });
     await client.flush();
-    const varz = (await fetch(`${ready.natsMonitor}/varz`)).json() as Promise<{ connections: number }>;
+    const varz = (await fetch(`${ready["natsMonitor"]}/varz`)).json() as Promise<{ connections: number }>;
     expect((await varz).connections).toBe(1);
+    await client.close();
+    leaf.kill("SIGTERM");
+    expect(await leaf.exited).toBe(0);
+  }, 30_000);
+
+  test("one certificate for HTTP and NATS", async () => {
+    using temp = new TempDir("leaf-broker");
+    const file = await newRepository(temp);
+    const { key, cert } = testCertificate();
+    const files = ["--tls-cert", temp.write("cert.pem", cert), "--tls-key", temp.write("key.pem", key)];
+    const listeners = ["--serve-http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0"];
+    const leaf = run("leaf", "--repo", file, "--log-format", "json", ...listeners, ...files);
+    const { http = "", nats = "" } = await readyLine(leaf);
+    expect([http, nats].join(" ")).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/ tls:\/\/127\.0\.0\.1:\d+$/);
+    const health = await fetch(`${http}healthz`, { tls: { ca: cert } });
+    expect(health.status).toBe(200);
+    const client = await connect({ servers: nats, tls: { ca: cert } });
+    await client.flush();
     await client.close();
     leaf.kill("SIGTERM");
     expect(await leaf.exited).toBe(0);
@@ -184,6 +196,16 @@ describe("on the command line", () => {
     });
     atEnd(() => child.kill("SIGKILL"));
     return child;
+  }
+
+  async function readyLine(leaf: ReturnType<typeof run>): Promise<Record<string, string>> {
+    const reader = leaf.stderr.getReader();
+    let said = "";
+    await until(async () => {
+      said += text((await reader.read()).value ?? utf8("(end)"));
+      return /"ready".*\n|\(end\)/.test(said);
+    }, "the ready line");
+    return JSON.parse(said.split("\n").find((line) => line.includes('"ready"')) ?? "{}");
   }
 
   async function newRepository(temp: TempDir): Promise<string> {
