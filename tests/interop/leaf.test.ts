@@ -4,6 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { systemRandom } from "../../src/random.ts";
 import { Repo } from "../../src/repo.ts";
 import { TempDir } from "../temp-dir.ts";
+import { noise } from "../transport-contract.ts";
 import { copyFixture } from "./fixture.ts";
 import { LeafProcess } from "./leaf-process.ts";
 import { type Stock, stocks } from "./stock.ts";
@@ -65,6 +66,29 @@ for (const stock of stocks()) {
       expect(await leaf.stop()).toBe(0);
       expect(await stock.ok(["test-integrity", "-R", repository])).toContain(" 0 errors");
       expect(await rebuildParity(repository, stock)).toEqual([]);
+    });
+
+    test("clones of many large pages, two at a time, have every public artifact", async () => {
+      using temp = new TempDir("leaf");
+      const repository = await copyFixture(temp, stock);
+      const repo = Repo.open(repository, { mode: "write", clock: systemClock, random: systemRandom });
+      repo.config.set("max-download", "600000");
+      for (let i = 1; i <= 8; i++) {
+        // Large enough for pages to travel from files, one for the artifact to be written there by itself.
+        repo.content.put(noise(i === 3 ? 2_000_000 : 200_000 + i), { rcvid: 1, isPrivate: false });
+      }
+      repo.close();
+      await using leaf = await LeafProcess.start(repository);
+      const clones = ["one", "two"].map((name) => temp.join(`${name}.fossil`));
+      const results = await Promise.all(
+        clones.map((clone) => stock.run(["clone", leaf.url, clone, "--no-open"])),
+      );
+      expect(results.map(({ code }) => code)).toEqual([0, 0]);
+      const expected = artifactSet(repository).filter(isPublic);
+      for (const clone of clones) {
+        expect(artifactSet(clone)).toEqual(expected);
+        expect(await stock.ok(["test-integrity", "-R", clone])).toContain(" 0 errors");
+      }
     });
 
     test("a clone has every public artifact, and is sound", async () => {
