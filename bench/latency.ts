@@ -7,21 +7,26 @@
  * round trips of as many bytes and two SQLite commits, one on each side. Clocks are compared over the link, by the
  * quickest of many round trips.
  *
- * With commits of stock `fossil` time counts from its exit.
+ * With commits of stock `fossil` time counts from its exit. Last, commits on a Fossil server behind a bridge, of which a
+ * leaf has to have each within the bridge's poll and a second.
  *
- *     bun bench/latency.ts [--commits 200] [--stock 40] [--rate 10] [--over broker|nats-server] [--json]
+ *     bun bench/latency.ts [--commits 200] [--stock 40] [--rate 10] [--over broker|nats-server|bridge] [--json]
  */
 import { join } from "node:path";
+import { startBridge } from "../src/bridge-service.ts";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import { Db } from "../src/db.ts";
+import type { Hash } from "../src/hash.ts";
 import { type Leaf, startLeaf } from "../src/leaf.ts";
 import { silentLogger } from "../src/log.ts";
 import type { NatsLink } from "../src/nats-link.ts";
 import { ExternalLink } from "../src/nats-link-external.ts";
+import { asPeerId } from "../src/peer-id.ts";
 import { systemRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
 import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
+import { HttpTransport } from "../src/transport-http.ts";
 import { startNatsServer } from "../tests/interop/nats-server.ts";
 import { newestStock } from "../tests/interop/stock.ts";
 import { TempDir } from "../tests/temp-dir.ts";
@@ -34,6 +39,8 @@ const PACE_MS = 1000 / numberOption("rate", 10);
 const BYTES = { announcement: 500, request: 300, reply: 900 };
 const WARM_UP = 10;
 const LATE_MS = 30_000;
+const BRIDGE_POLL_MS = 1000;
+const BRIDGE_COMMITS = 8;
 
 const deps = { clock: systemClock, random: systemRandom, log: silentLogger };
 const now = () => performance.timeOrigin + performance.now();
@@ -226,6 +233,63 @@ async function measure(over: "broker" | "nats-server", report: Report): Promise<
   await external?.stop();
 }
 
+/** From stock's exit on the server's file to the check-in on the leaf, in milliseconds. */
+async function measureBridge(report: Report): Promise<void> {
+  using folder = new TempDir("latency", "disk");
+  const stock = newestStock();
+  const [upstream, file] = [folder.join("server.fossil"), folder.join("leaf.fossil")];
+  const repo = Repo.create(upstream, { ...deps, user: "ann", password: "x" });
+  addInitialCheckIn(repo, "ann");
+  repo.users.setCapabilities("nobody", "gioy");
+  repo.db.exec(`VACUUM INTO '${file}'`);
+  const projectCode = repo.config.projectCode as Hash;
+  repo.close();
+  const nats = await startNatsServer();
+  const url = `nats://127.0.0.1:${nats.port}`;
+  await using server = await stock.serve(upstream);
+  const bridge = startBridge(
+    {
+      link: await externalLink(url),
+      prefix: "fossil",
+      projectCode,
+      peerId: asPeerId("bridge"),
+      name: "bridge",
+      version: "bench",
+      connect: () => new HttpTransport(new URL(server.url), deps),
+      login: undefined,
+      pollMs: BRIDGE_POLL_MS,
+    },
+    undefined,
+    deps,
+  );
+  const leaf = await leafOf(file, [await externalLink(url)], undefined);
+  const look = Repo.open(file, { mode: "read", ...deps });
+  const count = look.db.prepare("SELECT count(*) FROM event");
+  const checkout = folder.join("checkout");
+  await stock.ok(["open", upstream, "--workdir", checkout, "--user", "ann"]);
+  const samples: number[] = [];
+  for (let i = 0; i < BRIDGE_COMMITS; i++) {
+    await Bun.write(join(checkout, "f"), "x".repeat(i + 1));
+    if (i === 0) await stock.ok(["add", "f"], { cwd: checkout });
+    await stock.ok(["commit", "-m", `change ${i}`, "--no-warnings", "--user", "ann"], { cwd: checkout });
+    const ended = now();
+    while (count.value<number>()! < i + 2) await Bun.sleep(2);
+    samples.push(now() - ended);
+    await Bun.sleep((i * BRIDGE_POLL_MS) / BRIDGE_COMMITS);
+  }
+  report.add({
+    name: `a commit behind a bridge that polls every ${BRIDGE_POLL_MS} ms: the latest`,
+    value: Math.max(...samples),
+    unit: "ms",
+    limit: BRIDGE_POLL_MS + 1000,
+    samples,
+  });
+  look.close();
+  await leaf.stop();
+  await bridge.stop();
+  await nats.stop();
+}
+
 function tell(
   report: Report,
   over: string,
@@ -252,8 +316,9 @@ if (folderOfTaker !== undefined) {
 } else {
   const report = new Report("latency");
   const over = wordOption("over");
-  if (over !== "nats-server") await measure("broker", report);
-  if (over !== "broker") await measure("nats-server", report);
+  if (over === undefined || over === "broker") await measure("broker", report);
+  if (over === undefined || over === "nats-server") await measure("nats-server", report);
+  if (over === undefined || over === "bridge") await measureBridge(report);
   report.note("the reference system polls every 5 s: p50 2500 ms");
   report.finish();
 }

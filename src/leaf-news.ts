@@ -7,8 +7,9 @@
  * nothing came for three times as long as it took one of them to come. So ten commits a second are told of one by
  * one, and a thousand commits in a few seconds fewer than ten times.
  *
- * What was told is noted in the repository (`repo-news`) a moment later. A leaf that is killed in between tells it
- * again; what is committed while no leaf runs is told when one starts.
+ * What was told is noted in the repository (`repo-news`) when nothing has come for a while: a write that comes between
+ * stock's reading and writing fails its commit. A leaf that is killed before tells it again; what is committed while
+ * no leaf runs is told when one starts.
  */
 import type { Clock, Timer } from "./clock.ts";
 import { NEWS_NOTE_MS, NEWS_PAUSE_MAX_MS, NEWS_PAUSE_MIN_MS, NEWS_SINGLE_MS } from "./limits.ts";

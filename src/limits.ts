@@ -297,7 +297,7 @@ export const NEWS_PAUSE_MIN_MS = 100;
 export const NEWS_PAUSE_MAX_MS = 3_000;
 
 /** How long after news was told it is noted in the repository. */
-export const NEWS_NOTE_MS = 500;
+export const NEWS_NOTE_MS = 5_000;
 
 /** How long a leaf that stops goes on with exchanges over NATS that are under way. */
 export const NATS_DRAIN_MS = 2_000;

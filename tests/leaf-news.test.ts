@@ -7,6 +7,7 @@ import { LeafNews } from "../src/leaf-news.ts";
 import { LeafWatch, type WatchFolder } from "../src/leaf-watch.ts";
 import {
   ANNOUNCED_ARTIFACT_MAX_COUNT,
+  NEWS_NOTE_MS,
   NEWS_PAUSE_MAX_MS,
   NEWS_PAUSE_MIN_MS,
   NEWS_SINGLE_MS,
@@ -303,7 +304,7 @@ describe("telling", () => {
     const { rid } = teller.commit();
     teller.clock.move(NEWS_PAUSE_MIN_MS);
     expect(teller.noted).toEqual([]);
-    teller.clock.move(1000);
+    teller.clock.move(NEWS_NOTE_MS);
     expect(teller.noted).toEqual([rid]);
     const later = teller.commit();
     await teller.news.stop();

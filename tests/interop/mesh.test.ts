@@ -48,9 +48,13 @@ class Project {
     await Bun.write(join(checkout, `file${i}`), "x".repeat(++number));
     await stock.ok(["add", `file${i}`], { cwd: checkout });
     const branch = isNew ? ["--branch", `branch${i}`] : [];
-    await stock.ok(["commit", "-m", `change ${number}`, "--no-warnings", "--user", "ann", ...branch], {
-      cwd: checkout,
-    });
+    const words = ["commit", "-m", `change ${number}`, "--no-warnings", "--user", "ann", ...branch];
+    // Stock reads before it writes, and gives up when somebody else wrote in between: the leaf, with news.
+    await until(async () => {
+      const { code, stdout, stderr } = await stock.run(words, { cwd: checkout });
+      if (code !== 0 && !/database is locked/.test(stdout + stderr)) throw new Error(stdout + stderr);
+      return code === 0;
+    }, "a moment to commit in");
   }
 
   artifacts(i: number): string[] {
