@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Bytes, utf8 } from "../src/bytes.ts";
 import { HEADER_ROOM_BYTES } from "../src/nats-chunk.ts";
 import { headerOf, type LinkMessage, type NatsLink } from "../src/nats-link.ts";
+import type { NatsExchangeReply } from "../src/transport-nats-exchange.ts";
 import type { NatsRequest } from "../src/transport-nats-server.ts";
-import { CONTENT_TYPES } from "../src/xfer-message.ts";
+import { CONTENT_TYPES, decodeMessage } from "../src/xfer-message.ts";
+import { CardReader } from "../src/xfer-parse.ts";
 import { packBlob, unpackBlob } from "../src/zlib.ts";
 import { localBroker, SUBJECT, serveNats, type TestBroker, transportOver } from "./nats-harness.ts";
 import { failure, noise, transportContract } from "./transport-contract.ts";
@@ -243,5 +247,46 @@ describe("a server's bounds", () => {
     }
     await until(() => server.activeCount === 0);
     expect((await transportOver(broker.link()).exchange(utf8("x"))).message).toEqual(utf8("x"));
+  });
+});
+
+/** What peers of the reference system sent, recorded on the wire (tests/golden/nats). */
+describe("recorded bodies", () => {
+  const golden = (name: string) =>
+    new Uint8Array(readFileSync(join(import.meta.dir, "golden", "nats", name)));
+  const typesOf = (message: Uint8Array, from: "client" | "server") =>
+    [...new CardReader(message, from)].map(({ type }): string => type);
+
+  test("a request reaches us", async () => {
+    const broker = brokerWith();
+    const requests: NatsRequest[] = [];
+    serveNats(broker.link(), echo, {
+      answer: async (request) => {
+        requests.push(request);
+        return { contentType: CONTENT_TYPES.raw, body: utf8("") };
+      },
+    });
+    await askPlainly(broker.link(), golden("request.compressed"));
+    const { message } = decodeMessage(requests[0]!.body, requests[0]!.contentType);
+    expect(typesOf(message, "client")).toEqual([
+      "pragma client-version",
+      "push",
+      "pull",
+      ...Array.from({ length: 7 }, () => "igot"),
+    ]);
+  });
+
+  test("replies are understood", async () => {
+    const broker = brokerWith();
+    const link = broker.link();
+    const replies = [golden("reply.compressed"), golden("reply-empty.compressed")].values();
+    link.subscribe(SUBJECT, ({ reply }) => void link.publish(reply, replies.next().value!));
+    const transport = transportOver(broker.link());
+    const { message, peerId } = (await transport.exchange(utf8("x"))) as NatsExchangeReply;
+    expect([typesOf(message, "server"), peerId]).toEqual([
+      Array.from({ length: 9 }, () => "igot"),
+      undefined,
+    ]);
+    expect((await transport.exchange(utf8("x"))).message).toHaveLength(0);
   });
 });
