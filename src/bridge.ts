@@ -244,7 +244,13 @@ export class Bridge {
       iroh: undefined,
       http: undefined,
     });
-    if (link.publish(`${prefix}.${projectCode}.commit`, payload)) this.announced++;
+    try {
+      if (link.publish(`${prefix}.${projectCode}.commit`, payload)) this.announced++;
+    } catch (error) {
+      // Too large for the server: peers find out by their polls.
+      if (!(error instanceof EdgeSyncError)) throw error;
+      this.deps.log.warn("could not announce", { code: error.code, reason: error.message });
+    }
   }
 
   private facts() {

@@ -103,7 +103,7 @@ const HUB_ARGS = {
   role: { ...LEAF_ARGS.role, default: "hub" },
 } satisfies Args;
 
-/** `edgesync hub`: what others sync with. */
+/** `edgesync hub`: what others sync with. The administrator of a repository that it makes is `--user`, else $USER. */
 export const hubCommand = command({
   description: "a leaf with everything on for others to sync with: HTTP, NATS, leafnodes",
   daemon: true,
@@ -119,19 +119,23 @@ export const hubCommand = command({
     check(args);
     const { repository } = context.globals;
     if (args.repoDir === undefined && repository !== undefined && !existsSync(repository)) {
-      if (args.cloneFrom === undefined) await makeRepository(repository, context);
+      if (args.cloneFrom === undefined) await makeRepository(repository, args.user, context);
     }
     return keep(findRepository(context.globals), args, context);
   },
 });
 
-async function makeRepository(file: string, { clock, random, env }: CliContext): Promise<void> {
+async function makeRepository(
+  file: string,
+  login: string | undefined,
+  { clock, random, env }: CliContext,
+): Promise<void> {
   const [repos, { addInitialCheckIn }, { actingUser }] = await Promise.all([
     import("./repo.ts"),
     import("./repo-checkin.ts"),
     import("./cli-user.ts"),
   ]);
-  const user = actingUser(undefined, env);
+  const user = actingUser(login, env);
   const initialize = (repo: Repo) => addInitialCheckIn(repo, user);
   repos.Repo.create(file, { clock, random, user, initialize }).close();
 }

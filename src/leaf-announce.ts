@@ -61,7 +61,7 @@ export class LeafAnnounce {
   tell(news: News, reply: Uint8Array | undefined): void {
     const { subject, peerId, http, iroh, linkOf } = this.options;
     const newest = news.items[0]!;
-    const payload = formatAnnouncement({
+    const announcement: Announcement = {
       version: ANNOUNCEMENT_VERSION,
       rid: newest.rid,
       uuid: newest.hash,
@@ -69,17 +69,28 @@ export class LeafAnnounce {
       tips: news.items.filter(({ isTip }) => isTip).map(({ hash }) => hash),
       count: news.count,
       artifacts: news.artifacts,
-      ...(reply !== undefined && { reply }),
       iroh,
       http,
-    });
+    };
+    const bare = formatAnnouncement(announcement);
+    const payload = reply === undefined ? bare : formatAnnouncement({ ...announcement, reply });
     // Of what is not told one by one the origin is not known.
     const [first, ...others] =
       news.count > news.items.length ? [undefined] : new Set(news.items.map(({ source }) => linkOf(source)));
     const heardOn = others.length === 0 ? first : undefined;
     for (const link of this.links.keys()) {
       if (link === heardOn || !link.isConnected) continue;
+      this.publish(link, subject, payload.length <= link.maxPayload ? payload : bare);
+    }
+  }
+
+  private publish(link: NatsLink, subject: string, payload: Uint8Array): void {
+    try {
       if (link.publish(subject, payload)) this.sent++;
+    } catch (error) {
+      // Too large even so, or the link is closed: peers find out by themselves.
+      if (!(error instanceof EdgeSyncError)) throw error;
+      this.log.warn("could not announce", { link: link.name, code: error.code, reason: error.message });
     }
   }
 

@@ -7,6 +7,7 @@ import { systemClock } from "../src/clock.ts";
 import type { Hash } from "../src/hash.ts";
 import { type Leaf, startLeaf } from "../src/leaf.ts";
 import { inlineThreads } from "../src/leaf-repositories.ts";
+import type { SyncPeer } from "../src/leaf-sync.ts";
 import { ANNOUNCED_CONTENT_MAX_BYTES, FETCH_CREDIT_COUNT } from "../src/limits.ts";
 import { silentLogger } from "../src/log.ts";
 import { LocalLink } from "../src/nats-link-local.ts";
@@ -17,6 +18,8 @@ import { Repo } from "../src/repo.ts";
 import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
 import { testBroker } from "./broker-harness.ts";
 import { until } from "./interop/nats-server.ts";
+import { ScratchRepo } from "./scratch-repo.ts";
+import { served } from "./sync-peer.ts";
 import { TempDir } from "./temp-dir.ts";
 
 let seed = 1n;
@@ -44,11 +47,16 @@ class Project {
     return broker;
   }
 
-  link(broker: Broker): LocalLink {
-    return new LocalLink({ broker, maxPayload: 8_388_608, random: seededRandom(seed++) });
+  link(broker: Broker, maxPayload = 8_388_608): LocalLink {
+    return new LocalLink({ broker, maxPayload, random: seededRandom(seed++) });
   }
 
-  async join(brokers: readonly Broker[], beatMs = 60_000): Promise<number> {
+  async join(
+    brokers: readonly Broker[],
+    beatMs = 60_000,
+    peers: readonly SyncPeer[] = [],
+    maxPayload = 8_388_608,
+  ): Promise<number> {
     const number = this.leaves.length;
     const file = this.folder.join(`leaf${number}.fossil`);
     const copy = Repo.open(this.first, { mode: "read", ...deps() });
@@ -64,10 +72,10 @@ class Project {
         nats: {
           prefix: "fossil",
           peerId: asPeerId(`leaf${number}`),
-          links: brokers.map((broker) => this.link(broker)),
+          links: brokers.map((broker) => this.link(broker, maxPayload)),
         },
         keep: {
-          peers: [],
+          peers,
           push: true,
           pull: true,
           unversioned: false,
@@ -187,6 +195,31 @@ describe("news", () => {
     await until(() => replies.length === 4, "the last announcement");
     expect(replies.at(-1)).toBeUndefined();
     await spy.close();
+  });
+
+  test("is pushed to a server that the leaf polls", async () => {
+    project = new Project();
+    using server = new ScratchRepo({ projectCode: project.code as Hash });
+    server.repo.users.setCapabilities("nobody", "gioy");
+    const transport = {
+      connect: () => ({ transport: served(server.repo).transport }),
+      transport: "memory",
+    } as const;
+    await project.join([], 60_000, [{ name: "server", ...transport }]);
+    const { sync } = project.leaves[0]!.leaf.keeper!;
+    await until(() => sync.peer("server")!.syncCount > 0, "the first poll");
+    const hash = project.commit(0);
+    await until(() => server.repo.content.ridOf(hash) !== undefined, "the push");
+    expect(sync.peer("server")!.last!.why).toBe("commit");
+  });
+
+  test("goes without its content where the server takes no more", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker], 60_000, [], 900);
+    await project.join([broker]);
+    await project.everywhere(project.commit(0));
+    expect(project.pulls(1)).toBe(1);
   });
 
   test("that was missed is found by who joins", async () => {

@@ -189,3 +189,30 @@ test("what was committed while a leaf and its broker were away", async () => {
   await using _again = await leaf(project.files[0]!, "--nats-listen", nats!.replace("nats://", ""));
   await project.converge();
 }, 60_000);
+
+test("a hub makes its repository, and is what others clone from and join", async () => {
+  using folder = new TempDir("mesh");
+  const [file, copy] = [folder.join("hub.fossil"), folder.join("copy.fossil")];
+  const anywhere = "127.0.0.1:0";
+  await using hub = await DaemonProcess.start(
+    ...[
+      "hub",
+      "--user",
+      "ann",
+      "--repo",
+      file,
+      "--serve-http",
+      anywhere,
+      "--nats-listen",
+      anywhere,
+      "--nats-leaf-listen",
+      anywhere,
+    ],
+  );
+  await stock.ok(["clone", hub.addresses["http"]!, copy]);
+  await using _ = await leaf(copy, "--nats-leafnode", hub.addresses["natsLeaf"]!);
+  await until(async () => (await peersOf(copy)).length > 0, "the hub to be seen");
+  expect((await peersOf(copy)).map(({ role }) => role)).toEqual(["hub"]);
+  const metrics = await (await fetch(`${hub.addresses["http"]}metrics`)).text();
+  expect(metrics).toMatch(/^edgesync_peers 1$/m);
+}, 60_000);
