@@ -12,6 +12,11 @@ import type { DataPart } from "./nats-chunk.ts";
 import { inflate } from "./zlib.ts";
 
 const FIRST_BYTES = 1_048_576;
+/**
+ * What a message of this size came in is collected at once: NATS messages live outside of the heap, which looks small to
+ * the collector, and whoever takes the message needs memory for it in turn.
+ */
+const COLLECT_FROM_BYTES = 16_000_000;
 
 export class ChunkReceiver {
   private buffer: Bytes;
@@ -73,6 +78,7 @@ export class ChunkReceiver {
     if (!this.done) throw new Error("the message is not whole");
     const message = this.buffer;
     this.buffer = new Uint8Array(0);
+    if (message.length >= COLLECT_FROM_BYTES) Bun.gc(true);
     return message;
   }
 
