@@ -41,12 +41,7 @@ const nodeZlib = () => process.getBuiltinModule("node:zlib");
 export type ZlibLevel = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 
 export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
-  if (content.length > LARGE_CONTENT_BYTES) {
-    // What does not compress grows by five bytes for every 16 KB, and a prefix is to fit in, too.
-    const chunkSize = content.length + Math.ceil(content.length / 2_000) + 64;
-    return nodeZlib().deflateSync(content, { level, chunkSize });
-  }
-  if (content.length > SMALL_CONTENT_BYTES) return nodeZlib().deflateSync(content, { level });
+  if (content.length > SMALL_CONTENT_BYTES) return nodeZlib().deflateSync(content, room(content, level));
   const deflated = Bun.deflateSync(content as Bytes, { level, library: "zlib" });
   const stream = new Uint8Array(deflated.length + 6);
   const view = new DataView(stream.buffer);
@@ -54,6 +49,12 @@ export function deflate(content: Uint8Array, level: ZlibLevel = 6): Uint8Array {
   stream.set(deflated, 2);
   view.setUint32(deflated.length + 2, Bun.hash.adler32(content as Bytes));
   return stream;
+}
+
+function room({ length }: Uint8Array, level: ZlibLevel): { level: ZlibLevel; chunkSize?: number } {
+  if (length <= LARGE_CONTENT_BYTES) return { level };
+  // What does not compress grows by five bytes for every 16 KB, and a prefix is to fit in, too.
+  return { level, chunkSize: length + Math.ceil(length / 2_000) + 64 };
 }
 
 /**
@@ -113,7 +114,7 @@ export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
 export async function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
   if (content.length <= SMALL_CONTENT_BYTES) return packBlob(content, level);
   return new Promise((resolve, reject) => {
-    nodeZlib().deflate(content, { level }, (error, stream) => {
+    nodeZlib().deflate(content, room(content, level), (error, stream) => {
       if (error === null) resolve(withLength(content.length, stream));
       else reject(error);
     });
