@@ -1,6 +1,7 @@
 /** A clone as commands make one: wire, login and threads from their options. */
 import type { CliContext } from "./cli-context.ts";
 import type { FilesExchanged } from "./cli-files.ts";
+import type { IrohValues } from "./cli-iroh.ts";
 import type { Output, Progress } from "./cli-output.ts";
 import { connect, type RemoteValues } from "./cli-remote.ts";
 import { actingUser } from "./cli-user.ts";
@@ -17,7 +18,7 @@ import { parseRemote } from "./sync-remote.ts";
 import type { Credentials } from "./sync-request.ts";
 import type { Transport } from "./transport.ts";
 
-export interface CloneRequest extends RemoteValues {
+export interface CloneRequest extends RemoteValues, IrohValues {
   readonly source: string;
   readonly target: string;
   readonly private: boolean;
@@ -40,7 +41,9 @@ export async function cloneAsAsked(
   const { random, out, env } = context;
   const { signal } = request;
   const remote = parseRemote(request.source);
-  const { transport, login, keepsPassword } = await connect(remote, request, context);
+  const { transport, login, keepsPassword } = await connect(remote, request, context, {
+    repository: request.target,
+  });
   const user = actingUser(request.user ?? (remote.kind === "http" ? remote.user : undefined), env);
   const threads = cloneThreads();
   const progress = new ClonePhases(out);

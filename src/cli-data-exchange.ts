@@ -1,6 +1,7 @@
 /** What the commands share that exchange unversioned files or configuration with a peer, and nothing else. */
 import { positional, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { IROH_ARGS } from "./cli-iroh.ts";
 import { connect, REMOTE_ARGS } from "./cli-remote.ts";
 import { withRepository } from "./cli-repository.ts";
 import type { Repo } from "./repo.ts";
@@ -13,7 +14,7 @@ export const remoteArg = positional({
   description: "an address or the name of a remote; else the remembered one",
 });
 
-export const DATA_EXCHANGE_ARGS = REMOTE_ARGS;
+export const DATA_EXCHANGE_ARGS = { ...REMOTE_ARGS, ...IROH_ARGS };
 
 export interface DataExchange<C> {
   readonly client: C;
@@ -34,7 +35,10 @@ export function exchangeData<C extends DataClient>(
 ): Promise<DataExchange<C>> {
   return withRepository(context, "write", async ({ repo }) => {
     const { remote, password } = findRemote(repo, args.remote);
-    const { transport, login } = await connect(remote, args, context, password);
+    const { transport, login } = await connect(remote, args, context, {
+      repository: repo.path,
+      password,
+    });
     const { peer, carriesCookie } = transport;
     const client = clientOf(repo, { peer, carriesCookie, ...(login !== undefined && { login }) });
     const progress = context.out.progress("exchanging");

@@ -1,6 +1,6 @@
 /**
- * From a remote to a wire to it: HTTP for a web address, NATS for a project on a NATS server, a server within this
- * process for a repository on this machine. And how to log in there.
+ * From a remote to a wire to it: HTTP for a web address, NATS for a project on a NATS server, iroh for an endpoint, a
+ * server within this process for a repository on this machine. And how to log in there.
  *
  * The login is the one in the address, else `--user`; the password that of `--password-file` or
  * EDGESYNC_PASSWORD, else the one in the address, else the one remembered, else what is typed on a terminal.
@@ -12,6 +12,7 @@
 import { readFileSync } from "node:fs";
 import { option, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import type { IrohValues } from "./cli-iroh.ts";
 import { NATS_ARGS, type NatsValues, openNats } from "./cli-nats.ts";
 import { askPassword, givenPassword, passwordFileArg } from "./cli-password.ts";
 import { isTerminal } from "./cli-terminal.ts";
@@ -44,6 +45,16 @@ export interface RemoteValues extends NatsValues {
   readonly ca: string | undefined;
 }
 
+/** What is known of the two sides besides the address. */
+export interface ConnectFacts {
+  /** Whose key iroh peers know, unless another is named. */
+  readonly repository: string;
+  /** The password remembered with the remote. */
+  readonly password?: string | undefined;
+  /** How NATS peers know the repository that is synced. */
+  readonly ownPeerId?: PeerId | undefined;
+}
+
 export interface Connection {
   readonly transport: Transport;
   readonly login: Credentials | undefined;
@@ -54,23 +65,30 @@ export interface Connection {
 /**
  * Connects to a remote; nothing is sent yet.
  *
- * @param remembered the password remembered with it
- * @param ownPeerId how NATS peers know the repository that is synced
- * @throws UsageError `password-file`, `bad-ca`, `nats-credentials`; ProtocolError `nats-unreachable`
+ * @throws UsageError `password-file`, `bad-ca`, `nats-credentials`, `iroh-address`; ProtocolError `nats-unreachable`;
+ *   EdgeSyncError `no-iroh`, `iroh-key`, `iroh-endpoint`
  */
 export async function connect(
   remote: Remote,
-  values: RemoteValues,
+  values: RemoteValues & IrohValues,
   context: CliContext,
-  remembered?: string,
-  ownPeerId?: PeerId,
+  facts: ConnectFacts,
 ): Promise<Connection> {
   if (remote.kind === "file") {
     const { serveLocally } = await import("./cli-local-peer.ts");
     return { transport: serveLocally(remote.path, context), login: undefined, keepsPassword: false };
   }
-  if (remote.kind === "nats") return connectOverNats(remote, values, context, ownPeerId);
-  return (await dialer(remote, values, context, remembered))();
+  if (remote.kind === "nats") return connectOverNats(remote, values, context, facts.ownPeerId);
+  if (remote.kind === "iroh") {
+    const { irohTransport } = await import("./cli-iroh.ts");
+    const login = await loginFor(
+      { address: remote.url, user: undefined, password: undefined },
+      values,
+      context,
+    );
+    return { transport: await irohTransport(remote.endpoint, values, facts.repository, context), ...login };
+  }
+  return (await dialer(remote, values, context, facts.password))();
 }
 
 /** @throws ProtocolError `nats-unreachable`; UsageError `nats-url`, `nats-credentials` */

@@ -16,6 +16,7 @@ import {
 import type { CliContext } from "./cli-context.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
 import { HTTP_LIMIT_ARGS, httpLimits } from "./cli-http-limits.ts";
+import { IROH_LEAF_ARGS, irohKeyFile, irohRelay } from "./cli-iroh.ts";
 import { openNats } from "./cli-nats.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
@@ -83,6 +84,7 @@ const LEAF_ARGS = {
     { description: `one of ${ROLES.join(", ")}; other peers are told`, valueHint: "ROLE", default: "peer" },
     choice(...ROLES),
   ),
+  ...IROH_LEAF_ARGS,
   ...BROKER_ARGS,
   ...TLS_ARGS,
   ...HTTP_LIMIT_ARGS,
@@ -156,6 +158,10 @@ export function leafCommandAs(line: string): CliCommand {
       line: `${line} --repo project.fossil --nats-listen 127.0.0.1:4222`,
       about: "with a NATS server of its own",
     },
+    {
+      line: `${line} --repo project.fossil --iroh --iroh-allow ID`,
+      about: "open to an iroh endpoint; tells its own ticket when it is ready",
+    },
     { line: `${line} --repo-dir /srv/fossils --serve-http :80`, about: "many, on all interfaces" },
   ];
   return command({
@@ -177,11 +183,12 @@ function check(args: LeafValues): void {
   const usesNats = [args.natsListen, args.natsLeafListen, ...args.natsLeafnode, ...args.nats].some(
     (one) => one !== undefined,
   );
-  if (serveHttp === undefined && ((peer.length === 0 && !usesNats) || repoDir !== undefined)) {
+  const usesIroh = args.iroh;
+  if (serveHttp === undefined && ((peer.length === 0 && !usesNats && !usesIroh) || repoDir !== undefined)) {
     throw new UsageError("nothing-to-serve", "a leaf needs something to do", {
       hint:
         repoDir === undefined
-          ? "add --serve-http, --peer URL, --nats URL or --nats-listen ADDR"
+          ? "add --serve-http, --peer URL, --nats URL, --nats-listen ADDR or --iroh"
           : "add --serve-http",
     });
   }
@@ -190,10 +197,10 @@ function check(args: LeafValues): void {
       hint: "leave one of them out",
     });
   }
-  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats)) {
+  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats || usesIroh)) {
     throw new UsageError(
       "one-repository",
-      "--peer, --clone-from and NATS are for one repository, not a folder",
+      "--peer, --clone-from, NATS and iroh are for one repository, not a folder",
       { hint: "start a leaf for each: --repo FILE" },
     );
   }
@@ -222,6 +229,9 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
         ...((broker !== undefined || external.length > 0) && {
           nats: { prefix: args.prefix, peerId: args.peerId, links: external },
         }),
+        ...(args.iroh && {
+          iroh: { keyFile: irohKeyFile(args, file), relay: irohRelay(args), allow: args.irohAllow },
+        }),
         keep: {
           peers: peers.list,
           push,
@@ -237,7 +247,12 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     );
     const syncNow = () => leaf.keeper!.syncNow("signal");
     return {
-      addresses: { http: leaf.httpUrl, ...leaf.broker?.addresses },
+      addresses: {
+        http: leaf.httpUrl,
+        ...leaf.broker?.addresses,
+        irohId: leaf.iroh?.endpoint.id,
+        irohTicket: leaf.iroh?.endpoint.ticket(),
+      },
       stop: () => leaf.stop(),
       syncNow,
       reload: async () => {

@@ -3,6 +3,7 @@ import { cloneAsAsked } from "./cli-clone.ts";
 import { command, flag, positional } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { filesTold } from "./cli-files.ts";
+import { IROH_ARGS } from "./cli-iroh.ts";
 import { columns, formatBytes } from "./cli-output.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { EXIT } from "./errors.ts";
@@ -11,11 +12,13 @@ export const cloneCommand = command({
   description: "copies a repository from a server, or from a file, into a new file",
   args: {
     src: positional({
-      description: "its address: http(s)://…, nats://HOST/PROJECT-CODE, or the path of a repository",
+      description:
+        "its address: http(s)://…, nats://HOST/PROJECT-CODE, iroh:TICKET, or the path of a repository",
       required: true,
     }),
     file: positional({ description: "the file to make", required: true }),
     ...REMOTE_ARGS,
+    ...IROH_ARGS,
     private: flag({ description: "private branches too" }),
     uv: flag({ description: "unversioned files too" }),
     verify: flag({ description: "compare every artifact with its hash", default: "true" }),

@@ -3,7 +3,7 @@ import { type CliCommand, command } from "./cli-command.ts";
 import { askLeaf } from "./cli-leaf.ts";
 import { columns } from "./cli-output.ts";
 import { presentRows } from "./cli-present.ts";
-import type { LeafStatus, NatsStatus, PeerStatus } from "./leaf-status.ts";
+import type { IrohStatus, LeafStatus, NatsStatus, PeerStatus } from "./leaf-status.ts";
 import { STATUS_WAIT_MS } from "./limits.ts";
 
 export function statusCommandAs(line: string): CliCommand {
@@ -21,12 +21,13 @@ export function statusCommandAs(line: string): CliCommand {
   });
 }
 
-function about({ pid, version, repository, startedAt, http, nats }: LeafStatus): string[][] {
+function about({ pid, version, repository, startedAt, http, nats, iroh }: LeafStatus): string[][] {
   return [
     ["leaf", `process ${pid}, version ${version}, since ${brief(startedAt)} UTC`],
     ["repository", repository],
     ...(http === null ? [] : [["http", http]]),
     ...(nats === null ? [] : natsRows(nats)),
+    ...(iroh === null ? [] : irohRows(iroh)),
   ];
 }
 
@@ -35,6 +36,16 @@ function natsRows({ peerId, servers, announced, heard, pulls }: NatsStatus): str
     ["peer id", peerId],
     ...servers.map(({ name, isConnected }) => ["nats", isConnected ? name : `${name}, not connected`]),
     ["news", `announced ${announced}, heard ${heard}, pulled ${pulls} times`],
+  ];
+}
+
+function irohRows({ id, connections }: IrohStatus): string[][] {
+  return [
+    ["iroh", id],
+    ...connections.map(({ id: remote, path, address, rttMs }) => [
+      "",
+      path === null ? `to ${remote}` : `to ${remote}, ${path}, ${address}, ${rttMs} ms`,
+    ]),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { type Args, command, type Example, flag, positional, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { exchangeFiles, FilesExchanged } from "./cli-files.ts";
+import { IROH_ARGS } from "./cli-iroh.ts";
 import { columns, formatBytes } from "./cli-output.ts";
 import { connect, REMOTE_ARGS } from "./cli-remote.ts";
 import { withRepository } from "./cli-repository.ts";
@@ -18,6 +19,7 @@ type Direction = "pull" | "push" | "sync";
 const SYNC_ARGS = {
   remote: positional({ description: "an address or the name of a remote; else the remembered one" }),
   ...REMOTE_ARGS,
+  ...IROH_ARGS,
   private: flag({ description: "private branches too" }),
   uv: flag({ description: "unversioned files too" }),
   verily: flag({ description: "compare complete catalogs, should something be missing all the same" }),
@@ -28,6 +30,10 @@ export const pullCommand = syncing("pull", "fetches what a peer has and this rep
   { line: "edgesync sync pull", about: "from the remembered remote" },
   { line: "edgesync sync pull https://example.org/project --once", about: "without remembering it" },
   { line: "edgesync sync pull nats://example.org/PROJECT-CODE", about: "from a peer on a NATS server" },
+  {
+    line: "edgesync sync pull iroh:TICKET",
+    about: "from an iroh peer, which has to allow this repository's key",
+  },
 ]);
 
 export const pushCommand = syncing("push", "sends what this repository has and a peer lacks", [
@@ -66,13 +72,11 @@ async function exchange(
   };
   const found = findRemote(repo, args.remote);
   const { remote } = found;
-  const { transport, login, keepsPassword } = await connect(
-    remote,
-    args,
-    context,
-    found.password,
-    remote.kind === "nats" ? ownPeerId(repo, random) : undefined,
-  );
+  const { transport, login, keepsPassword } = await connect(remote, args, context, {
+    repository: repo.path,
+    password: found.password,
+    ownPeerId: remote.kind === "nats" ? ownPeerId(repo, random) : undefined,
+  });
   const { peer, carriesCookie } = transport;
   const client = new SyncClient(repo, goals, {
     peer,

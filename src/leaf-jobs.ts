@@ -19,6 +19,7 @@ import type { PeerId } from "./peer-id.ts";
 import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
+import { isEndpointAllowed } from "./repo-endpoint.ts";
 import { ownPeerId, saveWatermark } from "./repo-news.ts";
 import { PresenceReader, type RepoPresence } from "./repo-presence.ts";
 import { type ProjectSummary, summarize } from "./repo-summary.ts";
@@ -169,6 +170,11 @@ export function createLeafJobs(deps: { readonly clock: Clock; readonly random: R
         presenceReaders.set(path, reader);
       }
       return reader.read(repoAt(path, "read"));
+    },
+
+    /** Whether an iroh endpoint is on the repository's list. */
+    allowsEndpoint({ path, id }: { readonly path: string; readonly id: string }): boolean {
+      return isEndpointAllowed(repoAt(path, "read"), id);
     },
 
     /** Everything up to `rid` is announced. */

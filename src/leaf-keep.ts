@@ -3,17 +3,25 @@
  * and then, and when it is told to, and answers the commands that ask about it.
  *
  * Control routes: `GET /status` → `LeafStatus`; `GET /peers` → `PresentStatus[]`; `POST /sync` → `SyncStatus[]`, once
- * every peer was synced with.
+ * every peer was synced with; `POST /recheck` → null: endpoints that are no longer allowed are cut off.
  */
 import { hostname } from "node:os";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { type LeafControl, startControl } from "./leaf-control.ts";
+import type { LeafIroh } from "./leaf-iroh.ts";
 import { LeafMesh, type MeshOptions } from "./leaf-mesh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafPoll } from "./leaf-poll.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
-import { type LeafStatus, natsStatus, peerStatus, presentStatus, syncStatus } from "./leaf-status.ts";
+import {
+  irohStatus,
+  type LeafStatus,
+  natsStatus,
+  peerStatus,
+  presentStatus,
+  syncStatus,
+} from "./leaf-status.ts";
 import { LeafSync, type SyncManners, type SyncOutcome, type SyncPeer } from "./leaf-sync.ts";
 import type { Logger } from "./log.ts";
 import type { PeerId } from "./peer-id.ts";
@@ -52,14 +60,14 @@ export interface Keeper {
 
 /**
  * @param about what `status` tells of the leaf beside its peers
- * @param nats where it is answered over NATS
+ * @param wires over which it is answered besides HTTP
  * @throws RepoError `leaf-running` when another leaf keeps the repository
  */
 export async function keepRepository(
   hosted: HostedRepository,
   options: KeepOptions,
   about: Pick<LeafStatus, "version" | "http">,
-  nats: LeafNats | undefined,
+  { nats, iroh }: { readonly nats: LeafNats | undefined; readonly iroh: LeafIroh | undefined },
   deps: KeepDependencies,
 ): Promise<Keeper> {
   const { clock } = deps;
@@ -82,12 +90,17 @@ export async function keepRepository(
     startedAt: new Date(startedAt).toISOString(),
     ...about,
     nats: natsStatus(nats, mesh.counts),
+    iroh: irohStatus(iroh),
     present: mesh.presence.peers.map(presentStatus),
     peers: sync.peers.map(peerStatus),
   });
   const control = await startControlIfPossible(hosted.path, deps, {
     "GET /status": status,
     "GET /peers": () => mesh.presence.peers.map(presentStatus),
+    "POST /recheck": async () => {
+      await iroh?.endpoint.recheck();
+      return null;
+    },
     "POST /sync": async () => (await syncNow("command")).map(syncStatus),
   });
   for (const peer of options.peers) {

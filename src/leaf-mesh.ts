@@ -98,6 +98,8 @@ export class LeafMesh {
   private tick: Timer | undefined;
   private tickAt = 0;
   private stopped = false;
+  /** The file was replaced by the repository of another project: nothing is said of it, nothing fetched for it. */
+  private isForeign = false;
 
   /** Says nothing before `start`. */
   constructor(
@@ -133,7 +135,7 @@ export class LeafMesh {
       { clock, log },
     );
     this.watch = new LeafWatch(
-      { path: hosted.path, onCommit: (repo, isReplaced) => this.news.onCommit(repo, isReplaced) },
+      { path: hosted.path, onCommit: (repo, isReplaced) => this.changed(repo, isReplaced) },
       deps,
     );
     this.presence = new Presence(
@@ -198,6 +200,19 @@ export class LeafMesh {
     }
   }
 
+  private changed(repo: Repo, isReplaced: boolean): void {
+    if (isReplaced && this.nats.links.length > 0) {
+      const { projectCode } = repo.config;
+      this.isForeign = projectCode !== this.nats.projectCode;
+      if (this.isForeign) {
+        this.deps.log.error("the file is the repository of another project now; start the leaf again", {
+          projectCode,
+        });
+      }
+    }
+    if (!this.isForeign) this.news.onCommit(repo, isReplaced);
+  }
+
   private answer(news: News, repo: Repo): Uint8Array | undefined {
     try {
       return answerToAll(repo, news);
@@ -227,7 +242,7 @@ export class LeafMesh {
   }
 
   private hear(link: NatsLink, { peerId, uuid, tips, artifacts, reply, http }: Announcement): void {
-    if (!this.about.pull || this.stopped) return;
+    if (!this.about.pull || this.stopped || this.isForeign) return;
     this.heard.delete(peerId);
     const [oldest] = this.heard.keys();
     if (oldest !== undefined && this.heard.size >= MESH_HEARD_MAX_COUNT) {

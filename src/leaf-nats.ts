@@ -3,21 +3,15 @@
  * on its own (docs/nats-sync.md). What counts is what counts over HTTP: the login in the message, and what nobody may
  * where there is none.
  */
-import { readSync } from "node:fs";
-import type { Clock } from "./clock.ts";
-import { EdgeSyncError } from "./errors.ts";
+import { type AnswerDependencies, answerExchange } from "./leaf-exchange.ts";
 import type { LeafIdentity } from "./leaf-jobs.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
-import type { SpilledReply } from "./leaf-spill.ts";
 import type { Logger } from "./log.ts";
-import type { ChunkSource } from "./nats-chunk-send.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { PeerId } from "./peer-id.ts";
 import { errorMessage } from "./sync-server.ts";
-import type { Telemetry } from "./telemetry.ts";
 import { syncSubject } from "./transport-nats.ts";
-import { type NatsReply, type NatsRequest, NatsServer } from "./transport-nats-server.ts";
-import { CONTENT_TYPES } from "./xfer-message.ts";
+import { NatsServer } from "./transport-nats-server.ts";
 
 export interface LeafNatsOptions {
   /** First part of the subjects. */
@@ -26,12 +20,6 @@ export interface LeafNatsOptions {
   readonly peerId: PeerId | undefined;
   /** Connections to NATS servers; they end with what is started here. */
   readonly links: readonly NatsLink[];
-}
-
-export interface LeafNatsDependencies {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly telemetry: Telemetry;
 }
 
 export interface LeafNats extends LeafIdentity {
@@ -44,7 +32,7 @@ export interface LeafNats extends LeafIdentity {
 export async function startLeafNats(
   hosted: HostedRepository,
   { prefix, peerId: chosen, links }: LeafNatsOptions,
-  deps: LeafNatsDependencies,
+  deps: AnswerDependencies,
 ): Promise<LeafNats> {
   const { clock, log } = deps;
   const identity = await hosted.identify(chosen);
@@ -58,7 +46,14 @@ export async function startLeafNats(
       log,
       peerId,
       subjects: [{ subject, queue: `sync-${projectCode}` }, { subject: `${subject}.${peerId}` }],
-      answer: (request) => answer(hosted, request, deps),
+      answer: ({ contentType, body, peerId: asker, replyMaxBytes }) => {
+        const address = asker === undefined ? "nats" : `nats:${asker}`;
+        const reply =
+          replyMaxBytes === undefined
+            ? ({ replyFraming: "raw" } as const)
+            : ({ replyFraming: "compressed", replyMaxBytes } as const);
+        return answerExchange("nats", hosted, { contentType, body, address, ...reply }, deps);
+      },
       errorMessage: (error) => errorMessage(error, clock),
     });
   };
@@ -90,63 +85,4 @@ function logEvents(link: NatsLink, log: Logger): void {
       log.info("NATS server reached", { server });
     }
   });
-}
-
-async function answer(
-  hosted: HostedRepository,
-  { contentType, body, peerId, replyMaxBytes }: NatsRequest,
-  { clock, log, telemetry }: LeafNatsDependencies,
-): Promise<NatsReply> {
-  const started = clock.monotonic();
-  const bytesReceived = body.length;
-  const address = peerId === undefined ? "nats" : `nats:${peerId}`;
-  const seconds = () => (clock.monotonic() - started) / 1000;
-  try {
-    const exchange = { contentType, body, address, cookie: undefined };
-    const reply =
-      replyMaxBytes === undefined
-        ? await hosted.hand({ ...exchange, replyFraming: "raw" })
-        : {
-            ...(await hosted.serve({ ...exchange, replyFraming: "compressed", replyMaxBytes })),
-            release() {},
-          };
-    const { facts, release } = reply;
-    telemetry.record({
-      ...facts,
-      transport: "nats",
-      bytesReceived,
-      bytesSent: reply.body.length,
-      seconds: seconds(),
-    });
-    log.debug("served", { address, operation: facts.operation, bytesReceived, bytesSent: reply.body.length });
-    const sent = reply.body instanceof Uint8Array ? reply.body : fromFile(reply.body);
-    return { contentType: reply.contentType, body: sent, release };
-  } catch (error) {
-    const errorCode = error instanceof EdgeSyncError ? error.code : "internal";
-    log.warn("exchange refused", { address, code: errorCode, reason: (error as Error).message });
-    telemetry.record({
-      operation: "invalid",
-      transport: "nats",
-      artifactsReceived: 0,
-      artifactsSent: 0,
-      bytesReceived,
-      bytesSent: 0,
-      errors: 1,
-      seconds: seconds(),
-    });
-    return { contentType: CONTENT_TYPES.raw, body: errorMessage(error, clock), errorCode };
-  }
-}
-
-/** What a reply that is in a file is sent from: read piece by piece, from the system's cache. */
-function fromFile({ fd, length }: SpilledReply): ChunkSource {
-  return {
-    length,
-    read(from, to) {
-      const bytes = new Uint8Array(to - from);
-      const count = readSync(fd, bytes, 0, bytes.length, from);
-      if (count !== bytes.length) throw new Error(`a reply of ${length} bytes ends at ${from + count}`);
-      return bytes;
-    },
-  };
 }

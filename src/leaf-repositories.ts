@@ -138,6 +138,11 @@ export class HostedRepository {
     return this.readers.run("presence", { path: this.path });
   }
 
+  /** Whether an iroh endpoint is on the repository's list. */
+  allowsEndpoint(id: string): Promise<boolean> {
+    return this.readers.run("allowsEndpoint", { path: this.path, id });
+  }
+
   noteAnnounced(rid: Rid): Promise<void> {
     return this.writer.run("noteAnnounced", { path: this.path, rid });
   }

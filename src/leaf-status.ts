@@ -4,6 +4,7 @@
  * (Types, not interfaces: only they count as JSON.)
  */
 import type { EdgeSyncError } from "./errors.ts";
+import type { LeafIroh } from "./leaf-iroh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import type { PeerSyncState, SyncCounts, SyncOutcome } from "./leaf-sync.ts";
 import type { SyncRefusal } from "./leaf-sync-jobs.ts";
@@ -51,6 +52,8 @@ export type LeafStatus = {
   readonly http: string | null;
   /** Null without NATS. */
   readonly nats: NatsStatus | null;
+  /** Null without iroh. */
+  readonly iroh: IrohStatus | null;
   /** Peers that tell of themselves. */
   readonly present: readonly PresentStatus[];
   /** Peers that this leaf syncs with. */
@@ -64,6 +67,21 @@ export type NatsStatus = {
   readonly announced: number;
   readonly heard: number;
   readonly pulls: number;
+};
+
+export type IrohStatus = {
+  readonly id: string;
+  /** Where it is now. */
+  readonly ticket: string;
+  readonly connections: readonly IrohConnectionStatus[];
+};
+
+export type IrohConnectionStatus = {
+  readonly id: string;
+  /** `direct` or `relay`; null when none is known. */
+  readonly path: string | null;
+  readonly address: string | null;
+  readonly rttMs: number | null;
 };
 
 /** A peer as it told of itself. */
@@ -121,6 +139,16 @@ export function natsStatus(
   if (nats === undefined) return null;
   const servers = nats.links.map(({ name, isConnected }) => ({ name, isConnected }));
   return { peerId: nats.peerId, servers, ...counts };
+}
+
+export function irohStatus(iroh: LeafIroh | undefined): IrohStatus | null {
+  if (iroh === undefined) return null;
+  const { endpoint } = iroh;
+  const connections = endpoint.connections.map((connection) => {
+    const { kind = null, address = null, rttMs = null } = connection.path() ?? {};
+    return { id: connection.remoteId, path: kind, address, rttMs };
+  });
+  return { id: endpoint.id, ticket: endpoint.ticket(), connections };
 }
 
 export function presentStatus({ facts, link, heardAt }: PresentPeer): PresentStatus {

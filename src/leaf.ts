@@ -9,6 +9,7 @@ import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
 import { clonePageOf, refusal } from "./leaf-admission.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "./leaf-broker.ts";
+import { type LeafIroh, type LeafIrohOptions, startLeafIroh } from "./leaf-iroh.ts";
 import { type Keeper, type KeepOptions, keepRepository } from "./leaf-keep.ts";
 import type { LeafMesh } from "./leaf-mesh.ts";
 import { type LeafNats, type LeafNatsOptions, startLeafNats } from "./leaf-nats.ts";
@@ -41,6 +42,8 @@ export interface LeafOptions {
   readonly broker?: LeafBrokerOptions;
   /** Answer over NATS, on servers elsewhere (`links`, which end with the leaf) and on its own. */
   readonly nats?: LeafNatsOptions;
+  /** With one repository file: answer over iroh. */
+  readonly iroh?: LeafIrohOptions;
   /** With one repository file: it is kept in sync with its peers, and commands may ask about it. */
   readonly keep?: KeepOptions;
   readonly version: string;
@@ -62,6 +65,8 @@ export interface Leaf {
   readonly broker: LeafBroker | undefined;
   /** With the option `nats`. */
   readonly nats: LeafNats | undefined;
+  /** With the option `iroh`, where there is iroh. */
+  readonly iroh: LeafIroh | undefined;
   /** With the option `keep`. */
   readonly keeper: Keeper | undefined;
   stop(): Promise<void>;
@@ -69,7 +74,8 @@ export interface Leaf {
 
 /**
  * @throws RepoError when the repository cannot be opened, `leaf-running` when another leaf keeps it;
- *   EdgeSyncError `address-in-use`, `address-unavailable`; UsageError `open-listener`, `nkey-syntax`
+ *   EdgeSyncError `address-in-use`, `address-unavailable`, `iroh-key`, `iroh-endpoint`; UsageError `open-listener`,
+ *   `nkey-syntax`, `iroh-address`
  */
 export async function startLeaf(options: LeafOptions, deps: LeafDependencies): Promise<Leaf> {
   const { clock, log } = deps;
@@ -96,10 +102,12 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
   let keeper: Keeper | undefined;
   let broker: LeafBroker | undefined;
   let nats: LeafNats | undefined;
+  let iroh: LeafIroh | undefined;
   try {
     if ("file" in source) {
       await repositories.at("/").prepare();
-      if (repositories.at("/").isReadOnly) log.warn("the repository cannot be written: it is served read-only");
+      if (repositories.at("/").isReadOnly)
+        log.warn("the repository cannot be written: it is served read-only");
     }
     if (options.http !== undefined) {
       http = serveHttp({
@@ -131,12 +139,15 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
       const links = [...own, ...options.nats.links];
       nats = await startLeafNats(repositories.at("/"), { ...options.nats, links }, { clock, log, telemetry });
     }
+    if (options.iroh !== undefined) {
+      iroh = await startLeafIroh(repositories.at("/"), options.iroh, { ...deps, telemetry });
+    }
     if (options.keep !== undefined) {
       const about = { version: options.version, http: http?.url ?? null };
-      keeper = await keepRepository(repositories.at("/"), options.keep, about, nats, deps);
+      keeper = await keepRepository(repositories.at("/"), options.keep, about, { nats, iroh }, deps);
     }
   } catch (error) {
-    await Promise.all([http?.stop(), nats?.stop()]);
+    await Promise.all([http?.stop(), nats?.stop(), iroh?.stop()]);
     await broker?.stop();
     await repositories.close();
     throw error;
@@ -152,11 +163,12 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
     telemetry,
     broker,
     nats,
+    iroh,
     keeper,
     stop() {
       stopping ??= (async () => {
         await Promise.all([keeper?.stop(), http?.stop()]);
-        await nats?.stop();
+        await Promise.all([nats?.stop(), iroh?.stop()]);
         await broker?.stop();
         await repositories.close();
         log.debug("stopped");

@@ -334,3 +334,30 @@ export const BRIDGE_MESSAGE_MAX_BYTES = 268_435_456;
 
 /** Artifacts announced by a bridge that are kept in mind until its next look at the server. */
 export const BRIDGE_KNOWN_MAX_COUNT = 100_000;
+
+/** Bytes that cross the border to iroh at a time. */
+export const IROH_CHUNK_BYTES = 262_144;
+
+/** Largest file that is read as the key of an iroh endpoint. */
+export const IROH_KEY_FILE_MAX_BYTES = 256;
+
+/** How long an iroh endpoint is waited for. */
+export const IROH_CONNECT_MS = 10_000;
+
+/** Silence of an iroh peer in the middle of a message after which an exchange fails. */
+export const IROH_IDLE_MS = 30_000;
+
+/** How long an iroh peer may work on a request; one that is gone is noticed sooner. */
+export const IROH_REPLY_MS = 120_000;
+
+/** Connections of an iroh endpoint, those included that have not proved who they are, beyond which no other is let in. */
+export const IROH_CONNECTION_MAX_COUNT = 256;
+
+/** Exchanges that one iroh connection may have under way. */
+export const IROH_STREAM_MAX_COUNT = 32;
+
+/** Exchanges over iroh that one repository answers at a time; others wait for their turn. */
+export const IROH_SERVED_MAX_COUNT = 8;
+
+/** Requests over iroh that are being received or answered, added up. */
+export const IROH_INCOMING_MAX_BYTES = 1_610_612_736;

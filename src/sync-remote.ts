@@ -4,6 +4,7 @@
  *     http[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH]    a Fossil or EdgeSync server
  *     nats|tls://[LOGIN@]HOST[:PORT]/PROJECT-CODE[?peer=ID&prefix=NAME]
  *                                                       the peers of a project that a NATS server connects, or one
+ *     iroh:TICKET                                       a peer of the iroh mesh, by its ticket or its id
  *     [file://]PATH                                     a repository on this machine
  *     NAME                                              a remote of the repository (`fossil remote add`)
  *
@@ -53,12 +54,21 @@ export interface NatsRemote extends AnyRemote {
   readonly prefix: string | undefined;
 }
 
-export type Remote = HttpRemote | NatsRemote | FileRemote;
+/** A peer of the iroh mesh. */
+export interface IrohRemote extends AnyRemote {
+  readonly kind: "iroh";
+  /** Ticket or id. */
+  readonly endpoint: string;
+}
+
+export type Remote = HttpRemote | NatsRemote | IrohRemote | FileRemote;
 
 const WEB = /^(https?):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]]+)(?::(\d*))?(\/[^?#]*)?(?:[?#].*)?$/i;
 const NATS =
   /^(nats|tls):\/\/(?:([^/?#@]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]]+)(?::(\d{1,5}))?\/([0-9a-f]{40,64})\/?(?:\?([^#]*))?$/i;
 const NATS_PORT = 4222;
+/** An id has 52 characters at least, and what a peer tells of itself no more than this. */
+const IROH = /^iroh:([a-z0-9]{52,1024})$/i;
 const SCHEME = /^([a-z][a-z0-9+.-]+):/i;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
 
@@ -71,12 +81,13 @@ const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "44
 export function parseRemote(written: string, folder = "."): Remote {
   if (/^https?:/i.test(written)) return parseWeb(written);
   if (/^(?:nats|tls):/i.test(written)) return parseNats(written);
+  if (/^iroh:/i.test(written)) return parseIroh(written);
   if (/^file:/i.test(written)) return fileRemote(decode(written.replace(/^file:(?:\/\/)?/i, "")), folder);
   const scheme = SCHEME.exec(written)?.[1];
   // One letter is a drive of Windows.
   if (scheme !== undefined && written.startsWith(`${scheme}://`)) {
     throw new UsageError("bad-remote", `addresses that start with ${scheme}:// are not supported`, {
-      hint: "use http://, https://, nats:// or the path of a repository",
+      hint: "use http://, https://, nats://, iroh: or the path of a repository",
     });
   }
   if (written === "") throw new UsageError("bad-remote", "the address of the remote is empty");
@@ -154,6 +165,16 @@ function parseNats(written: string): NatsRemote {
     peerId,
     prefix,
   };
+}
+
+function parseIroh(written: string): IrohRemote {
+  const endpoint = IROH.exec(written)?.[1]?.toLowerCase();
+  if (endpoint === undefined) {
+    throw new UsageError("bad-remote", `${JSON.stringify(written)} is not the address of an iroh endpoint`, {
+      hint: "expected iroh:TICKET; edgesync peers ticket tells that of a running leaf",
+    });
+  }
+  return { kind: "iroh", url: `iroh:${endpoint}`, endpoint };
 }
 
 function credentials(part: string | undefined): [user: string | undefined, password: string | undefined] {

@@ -142,6 +142,17 @@ const HELD: Readonly<Record<Name, Held>> = {
   BRIDGE_EXCHANGE_MAX_COUNT: "transport-nats.test.ts: so many at a time, so many waiting, the next is told",
   BRIDGE_MESSAGE_MAX_BYTES: "xfer-message.test.ts: the largest message, and one byte more",
   BRIDGE_KNOWN_MAX_COUNT: pace("what is not kept is announced again"),
+  IROH_CHUNK_BYTES: pace("pieces in which bytes cross to the addon and back"),
+  IROH_KEY_FILE_MAX_BYTES: "iroh-key.test.ts: what is no key is refused, not shown and not written over",
+  IROH_CONNECT_MS: pace("how long an endpoint is waited for"),
+  IROH_IDLE_MS: "transport-iroh.test.ts: the silence of whoever asks",
+  IROH_REPLY_MS: "transport-iroh.test.ts: the silence of whoever answers",
+  IROH_CONNECTION_MAX_COUNT: "transport-iroh.test.ts: connections of an endpoint",
+  IROH_STREAM_MAX_COUNT:
+    "transport-iroh.test.ts: more at a time than a connection may have wait for one another",
+  IROH_SERVED_MAX_COUNT:
+    "transport-iroh.test.ts: more at a time than a connection may have wait for one another",
+  IROH_INCOMING_MAX_BYTES: "transport-iroh.test.ts: requests added up",
 };
 
 test("every bound has a test, and every test is there", () => {

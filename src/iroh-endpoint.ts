@@ -1,0 +1,213 @@
+/**
+ * An endpoint of iroh: it finds and is found by the other endpoints, whose public keys are their names.
+ *
+ * Addresses. An endpoint is written as its id (64 hex digits, or base32) or as a ticket (`endpoint…`), which holds an
+ * id and where it was at the time. By the id alone it is found only with the `default` relays, which come with a
+ * directory.
+ *
+ * Admission. Who connects has proved its id when the handshake is over; `admit` then decides, before anything it
+ * sends is read. While `IROH_CONNECTION_MAX_COUNT` connections are open or being made, others are refused.
+ *
+ * Connections made here for exchanges are kept and used again (`reach`).
+ */
+import type { Connection, Endpoint, Incoming } from "@number0/iroh";
+import { latin1, utf8 } from "./bytes.ts";
+import type { Clock } from "./clock.ts";
+import { EdgeSyncError, ProtocolError } from "./errors.ts";
+import { type Iroh, loadIroh } from "./iroh-addon.ts";
+import { parseEndpoint } from "./iroh-address.ts";
+import { IROH_CLOSE, IrohConnection, irohReason } from "./iroh-connection.ts";
+import { IROH_CONNECT_MS, IROH_CONNECTION_MAX_COUNT } from "./limits.ts";
+import type { Logger } from "./log.ts";
+
+/** `default`: public relays and directory. `disabled`: only addresses that tickets name. Else a relay of one's own. */
+export type IrohRelay = "default" | "disabled" | { readonly url: string; readonly token?: string };
+
+export interface IrohEndpointOptions {
+  /** 32 bytes (`iroh-key`). */
+  readonly secretKey: Uint8Array;
+  readonly relay: IrohRelay;
+  /** Host and port; default: all interfaces, any port. */
+  readonly bind?: string;
+  readonly connectionMaxCount?: number;
+  /** Whether an endpoint may connect here; absent: none may. */
+  readonly admit?: (id: string) => Promise<boolean> | boolean;
+  /** Connections of endpoints that may, by ALPN. */
+  readonly accept?: Readonly<Record<string, (connection: IrohConnection) => void>>;
+}
+
+export class IrohEndpoint {
+  readonly id: string;
+  private readonly open = new Set<IrohConnection>();
+  private readonly reached = new Map<string, Promise<IrohConnection>>();
+  private handshakeCount = 0;
+  private closed = false;
+
+  private constructor(
+    private readonly iroh: Iroh,
+    private readonly endpoint: Endpoint,
+    private readonly options: IrohEndpointOptions,
+    private readonly deps: { readonly clock: Clock; readonly log: Logger },
+  ) {
+    this.id = endpoint.id().toString();
+    if (options.accept !== undefined) void this.acceptAll();
+  }
+
+  /** @throws EdgeSyncError `no-iroh`, `iroh-endpoint` */
+  static async start(
+    options: IrohEndpointOptions,
+    deps: { readonly clock: Clock; readonly log: Logger },
+  ): Promise<IrohEndpoint> {
+    const iroh = await loadIroh();
+    const builder = iroh.Endpoint.builder();
+    const { relay, bind } = options;
+    if (relay === "default") iroh.presetN0(builder);
+    else iroh.presetMinimal(builder);
+    builder.secretKey([...options.secretKey]);
+    builder.alpns(Object.keys(options.accept ?? {}).map((alpn) => [...utf8(alpn)]));
+    if (bind !== undefined) builder.bindAddr(bind);
+    try {
+      if (relay === "disabled") builder.relayMode(iroh.RelayMode.disabled());
+      else if (relay !== "default") {
+        const map = iroh.RelayMap.empty();
+        map.insert({ url: relay.url, ...(relay.token !== undefined && { authToken: relay.token }) });
+        builder.relayMode(iroh.RelayMode.custom(map));
+      }
+      return new IrohEndpoint(iroh, await builder.bind(), options, deps);
+    } catch (error) {
+      throw new EdgeSyncError("iroh-endpoint", `no iroh endpoint can be opened: ${irohReason(error)}`);
+    }
+  }
+
+  /** Those that are open. */
+  get connections(): readonly IrohConnection[] {
+    return [...this.open];
+  }
+
+  /** Where this endpoint is now, for others to find it. */
+  ticket(): string {
+    return this.iroh.EndpointTicket.fromAddr(this.endpoint.addr()).toString();
+  }
+
+  /** The id in an id or ticket. @throws UsageError `iroh-address` */
+  idOf(address: string): string {
+    return parseEndpoint(this.iroh, address).id().toString();
+  }
+
+  /**
+   * Connects anew.
+   *
+   * @throws UsageError `iroh-address`; ProtocolError `peer-unreachable`, `transport-closed`
+   */
+  async connect(address: string, alpn: string): Promise<IrohConnection> {
+    const to = parseEndpoint(this.iroh, address);
+    const peer = peerName(to.id().toString());
+    if (this.closed) throw new ProtocolError("transport-closed", "this endpoint is closed");
+    const connecting = this.endpoint.connect(to, [...utf8(alpn)]);
+    let isLate = false;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.deps.clock.after(IROH_CONNECT_MS, () => {
+      isLate = true;
+      const message = `${peer} did not answer within ${IROH_CONNECT_MS / 1000} s`;
+      reject(new ProtocolError("peer-unreachable", message));
+    });
+    connecting.then(
+      (connection) => isLate && connection.close(IROH_CLOSE.done.code, []),
+      () => {},
+    );
+    try {
+      return this.keep(await Promise.race([connecting, late]), true);
+    } catch (error) {
+      if (error instanceof EdgeSyncError) throw error;
+      throw new ProtocolError("peer-unreachable", `${peer} cannot be reached: ${irohReason(error)}`);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** The connection that was made before, or a new one. @throws as `connect` */
+  async reach(address: string, alpn: string): Promise<IrohConnection> {
+    const key = `${alpn} ${this.idOf(address)}`;
+    const known = this.reached.get(key);
+    if (known !== undefined) {
+      const connection = await known.catch(() => undefined);
+      if (connection?.isOpen === true) return connection;
+      if (this.reached.get(key) !== known) return this.reach(address, alpn);
+    }
+    const connecting = this.connect(address, alpn);
+    this.reached.set(key, connecting);
+    const forget = () => {
+      if (this.reached.get(key) === connecting) this.reached.delete(key);
+    };
+    connecting.then(({ closed }) => closed.then(forget), forget);
+    return connecting;
+  }
+
+  /** What was reached of an endpoint is not used again: it has started anew. */
+  forget(id: string): void {
+    for (const [key, connecting] of this.reached) {
+      if (!key.endsWith(` ${id}`)) continue;
+      this.reached.delete(key);
+      connecting.then((connection) => connection.close(IROH_CLOSE.replaced)).catch(() => {});
+    }
+  }
+
+  /** Ends connections of endpoints that `admit` no longer lets in. */
+  async recheck(): Promise<void> {
+    for (const connection of [...this.open]) {
+      if (!connection.isOurs && !(await this.isAdmitted(connection.remoteId)))
+        connection.close(IROH_CLOSE.refused);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const connection of this.open) connection.close(IROH_CLOSE.done);
+    await this.endpoint.close();
+  }
+
+  private keep(connection: Connection, isOurs: boolean): IrohConnection {
+    const kept = new IrohConnection(connection, isOurs);
+    this.open.add(kept);
+    void kept.closed.then(() => this.open.delete(kept));
+    return kept;
+  }
+
+  private async acceptAll(): Promise<void> {
+    const { connectionMaxCount = IROH_CONNECTION_MAX_COUNT } = this.options;
+    for (;;) {
+      const incoming = await this.endpoint.acceptNext();
+      if (incoming === null) return;
+      if (this.handshakeCount + this.open.size >= connectionMaxCount) {
+        incoming.refuse().catch(() => {});
+        continue;
+      }
+      this.handshakeCount++;
+      void this.handshake(incoming)
+        .catch((error) => this.deps.log.debug("iroh connection failed", { reason: irohReason(error) }))
+        .finally(() => this.handshakeCount--);
+    }
+  }
+
+  private async handshake(incoming: Incoming): Promise<void> {
+    const accepting = await incoming.accept();
+    const connection = await accepting.connect();
+    const kept = this.keep(connection, false);
+    if (!(await this.isAdmitted(kept.remoteId))) {
+      this.deps.log.warn("iroh endpoint not allowed", { id: kept.remoteId });
+      kept.close(IROH_CLOSE.refused);
+      return;
+    }
+    const alpn = latin1(Uint8Array.from(connection.alpn()));
+    this.options.accept?.[alpn]?.(kept);
+  }
+
+  private async isAdmitted(id: string): Promise<boolean> {
+    return (await this.options.admit?.(id)) === true;
+  }
+}
+
+/** An endpoint as errors and logs name it. */
+export function peerName(id: string): string {
+  return `iroh:${id.slice(0, 10)}`;
+}
