@@ -1,5 +1,6 @@
 /** Leaves in one process on one embedded broker, or two: news, presence, what was missed, and hostile words. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { renameSync, rmSync } from "node:fs";
 import { formatAnnouncement, parseAnnouncement } from "../src/announcement.ts";
 import type { Broker } from "../src/broker.ts";
 import { utf8 } from "../src/bytes.ts";
@@ -29,7 +30,7 @@ const deps = () => ({ clock: systemClock, random: seededRandom(seed++), log: sil
 class Project {
   readonly folder = new TempDir("mesh");
   readonly first = this.folder.join("0.fossil");
-  readonly leaves: { readonly leaf: Leaf; readonly repo: Repo }[] = [];
+  readonly leaves: { readonly leaf: Leaf; repo: Repo }[] = [];
   readonly code: string;
   private readonly ends: (() => Promise<unknown>)[] = [];
 
@@ -244,6 +245,34 @@ describe("news", () => {
     const hash = project.commit(0);
     await presence.tellNow();
     await project.everywhere(hash);
+  });
+
+  test("is not told of another project whose repository takes the file's place", async () => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker]);
+    await project.join([broker]);
+    const spy = project.link(broker);
+    let heard = 0;
+    spy.subscribe(`fossil.${project.code}.commit`, () => void heard++);
+    const other = project.folder.join("other.fossil");
+    const repo = Repo.create(other, { ...deps(), user: "ann", password: "x" });
+    addInitialCheckIn(repo, "ann");
+    repo.close();
+    const file = project.folder.join("leaf1.fossil");
+    project.leaves[1]!.repo.close();
+    renameSync(other, file);
+    for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    project.leaves[1]!.repo = Repo.open(file, { mode: "write", ...deps() });
+    project.leaves[1]!.leaf.keeper!.mesh.look();
+    project.commit(1);
+    project.leaves[1]!.leaf.keeper!.mesh.look();
+    project.commit(0);
+    await until(() => heard > 0, "the announcement of the first");
+    await Bun.sleep(50);
+    expect(heard).toBe(1);
+    expect(project.pulls(1)).toBe(0);
+    await spy.close();
   });
 
   test("claims of a liar cost a bounded number of pulls", async () => {
