@@ -43,7 +43,7 @@ interface Frame<N> {
 }
 
 /** Bound on the artifacts held for deltas still to come. What is dropped is expanded anew. */
-const HELD_BYTES = 16_000_000;
+const HELD_BYTES = 8_000_000;
 
 /** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
 export function walkArtifacts<N extends TreeNode>(

@@ -52,8 +52,8 @@ export interface FinishedClone {
   readonly password: string | undefined;
 }
 
-/** Expanded artifacts kept while linking: a few hundred manifests, whose relatives come soon. */
-const CACHE_BYTES = 16_000_000;
+/** Expanded artifacts kept while linking: a hundred manifests or more, whose relatives come soon. */
+const CACHE_BYTES = 8_000_000;
 
 const SUFFIXES = ["", "-wal", "-shm", "-journal"];
 

@@ -135,9 +135,15 @@ export class HttpTransport implements Transport {
       Math.max(0, Math.min(declared, maxBytes, COLLECTED_AHEAD_MAX_BYTES) || 0),
     );
     let received = 0;
+    let uncollected = 0;
     for await (const chunk of response.body ?? []) {
       watch.alive();
       received += chunk.length;
+      uncollected += chunk.length;
+      if (uncollected > COLLECT_EVERY_BYTES) {
+        uncollected = 0;
+        Bun.gc(true);
+      }
       if (received > maxBytes) {
         throw new LimitError("peer-reply-size", `${this.peer} answered with more than ${maxBytes} bytes`);
       }
@@ -195,6 +201,9 @@ export class HttpTransport implements Transport {
 }
 
 const PREVIEW_BYTES = 65_536;
+
+/** Pieces of a reply that have been copied are garbage; outside the heap it is collected late, if not asked for. */
+const COLLECT_EVERY_BYTES = 16_000_000;
 
 /** Memory taken at a server's word that so much is to come. */
 const COLLECTED_AHEAD_MAX_BYTES = 256_000_000;
