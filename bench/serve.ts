@@ -94,7 +94,12 @@ class ServeBench {
     this.addRatio("clone rounds, to last byte", samples, 1.0);
     for (const name of ["stock", "leaf"] as const) {
       const counted = cpu[name].slice(1);
-      this.report.add({ name: `${name}, processor time`, value: median(counted), unit: "ms", samples: counted });
+      this.report.add({
+        name: `${name}, processor time`,
+        value: median(counted),
+        unit: "ms",
+        samples: counted,
+      });
     }
   }
 
