@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { formatArtifact } from "../src/artifact-format.ts";
 import { parseArtifact } from "../src/artifact-parse.ts";
 import type { CheckIn, TagEntry } from "../src/artifact-types.ts";
-import { utf8 } from "../src/bytes.ts";
+import { concat, utf8 } from "../src/bytes.ts";
+import { createDelta } from "../src/delta-encode.ts";
 import { type Hash, hashContent } from "../src/hash.ts";
 import type { Repo } from "../src/repo.ts";
 import type { Rid } from "../src/repo-content.ts";
@@ -133,6 +134,23 @@ test("a damaged artifact is named with its dependents, the rest is linked", () =
   expect(damaged.map(({ hash }) => hash)).toEqual([nameOf(v2), nameOf(v1)]);
   expect(damaged[0]!.error.code).toBe("content-damaged");
   expect([linkedCount, artifactCount]).toEqual([1, 1]);
+});
+
+test("a check-in is found wherever it hangs on ordinary files, and files on it", () => {
+  using scratch = new ScratchRepo();
+  const { repo } = scratch;
+  const prefixed = concat([utf8("x"), first]);
+  const inTheMidst = concat([utf8("y".repeat(500)), first, utf8("z".repeat(500))]);
+  add(repo, [v1, inTheMidst]);
+  const chain = [inTheMidst, prefixed, first, concat([first, utf8("more")])];
+  for (const [i, content] of chain.entries()) {
+    if (i === 0) continue;
+    const source = repo.content.ridOf(nameOf(chain[i - 1]!))!;
+    const delta = createDelta(chain[i - 1]!, content);
+    repo.content.insertDelta(nameOf(content), delta, source, content.length, { rcvid: 0, isPrivate: false });
+  }
+  const report = rebuild(scratch.reopen());
+  expect(report).toEqual({ artifactCount: 5, linkedCount: 1, damaged: [] });
 });
 
 test("sizes that are wrong are put right", () => {
