@@ -48,6 +48,14 @@ test("along a chain, as long as what is inserted lies in the midst", () => {
   expect(ends).toEqual(endsOf(content));
 });
 
+test("not known as soon as one byte of them comes from the midst", () => {
+  const source = new Uint8Array(1000).map((_, i) => (i * 7) % 251);
+  const known = (target: Uint8Array) => endsAfter(endsOf(source), createDelta(source, target)) !== undefined;
+  expect(known(source)).toBe(true);
+  expect(known(source.subarray(0, -1))).toBe(false);
+  expect(known(source.subarray(1))).toBe(false);
+});
+
 test("a damaged delta is refused as by applying it", () => {
   fc.assert(
     fc.property(pairs, fc.nat(), fc.nat({ max: 255 }), ({ source, target }, at, byte) => {
