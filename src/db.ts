@@ -45,6 +45,11 @@ export class Statement<R = Row> {
     private readonly path: string,
   ) {}
 
+  /** Names of the columns of the result; none for a statement that has no result. */
+  get columnNames(): readonly string[] {
+    return this.inner.columnNames;
+  }
+
   get(...params: SqlValue[]): R | undefined {
     return this.guard(
       params,
