@@ -16,14 +16,15 @@
  * that the lower server id began stays. Source: nats-server 2.9's behaviour, recorded from its connections.
  */
 
-import { credentialFields, type LeafCredentials } from "./broker-auth.ts";
+import { credentialFields } from "./broker-auth.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import { type Fields, leafCredentials, readFields, stringField } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import { LeafInterest } from "./broker-leafnode-interest.ts";
 import { LoopWatch } from "./broker-leafnode-loop.ts";
+import type { LeafOrigin } from "./broker-leafnode-origin.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
-import type { BrokerSocket, SocketEvents, TlsSettings } from "./broker-socket.ts";
+import type { BrokerSocket, SocketEvents } from "./broker-socket.ts";
 import type { BrokerSession, BrokerState, SessionView } from "./broker-state.ts";
 import type { Timer } from "./clock.ts";
 import { FormatError, LimitError } from "./errors.ts";
@@ -40,25 +41,13 @@ import {
 } from "./nats-protocol.ts";
 import { fromWire, isValidPattern } from "./nats-subject.ts";
 
-/** How a connection came about. */
-export type LeafOrigin =
-  | { readonly kind: "hub-leaf"; readonly address: { host: string; port: number } }
-  | {
-      readonly kind: "spoke-leaf";
-      readonly credentials: LeafCredentials;
-      readonly tls: TlsSettings;
-      /** TLS even if the server does not ask for it. */
-      readonly needsTls: boolean;
-      /** Called once when it is over. `reason` is "" when the connection just went away. */
-      readonly onEnd: (reason: string, wasJoined: boolean) => void;
-    };
-
 const WRONG_PORT = "this is the port of NATS clients, not of leafnodes";
 
 export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   readonly echo = false;
   readonly id: number;
   readonly kind: LeafOrigin["kind"];
+  private readonly isTrusted: boolean;
   private readonly connection: BrokerConnection;
   private readonly parser: NatsParser;
   private readonly heartbeat: Heartbeat;
@@ -92,7 +81,8 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   ) {
     const { limits, deps } = state;
     this.id = state.nextId();
-    this.kind = origin.kind;
+    this.kind = origin.kind === "spoke-leaf" && origin.tellsAll === true ? "hub-leaf" : origin.kind;
+    this.isTrusted = origin.kind === "hub-leaf" && origin.isTrusted === true;
     this.startedMs = deps.clock.now();
     this.connection = new BrokerConnection(socket, {
       pendingBytesMax: limits.pendingBytesMax,
@@ -131,7 +121,8 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     if (origin.kind === "spoke-leaf") return;
     this.sendInfo(origin.address, { nonce: this.nonce });
     this.connection.flush();
-    if (state.tls !== undefined) this.socket.startTls(state.tls).catch(() => this.terminate());
+    if (state.tls !== undefined && !this.isTrusted)
+      this.socket.startTls(state.tls).catch(() => this.terminate());
   }
 
   /** Whether no message may cross it now. */
@@ -217,6 +208,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     this.connection.line(
       infoLine({
         ...this.state.info(address),
+        ...(this.isTrusted ? { tls_required: false } : {}),
         auth_required: true,
         client_id: this.id,
         info_on_connect: true,
@@ -270,7 +262,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     } else if (stringField(fields, "lang") !== "") {
       this.fail(NATS_ERROR.leafPort);
     } else {
-      if (!this.state.authenticator.accepts(leafCredentials(fields), this.nonce)) {
+      if (!this.isTrusted && !this.state.authenticator.accepts(leafCredentials(fields), this.nonce)) {
         this.fail(NATS_ERROR.authorization);
         return;
       }

@@ -49,6 +49,13 @@ export interface Broker {
   /** Joins another server as a leafnode, now and whenever the connection ends. Returns what stops further attempts. */
   joinLeaf(remote: LeafRemote): () => void;
   /**
+   * A leafnode connection over a socket that has proved who is at its other end, and is secret. Both sides tell each other
+   * of everything, so that what one joins is one with what the other has joined. Returns where its events go.
+   *
+   * @param isJoining whether this side is the one that joins
+   */
+  leafOver(socket: BrokerSocket, isJoining: boolean): SocketEvents;
+  /**
    * Lets clients go one by one: accepts no more, tells those connected to look for another server, then closes them
    * spread evenly over `durationMs`, and stops.
    */
@@ -121,6 +128,12 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
     monitorPort: monitor?.port,
     connect: (settings = {}) => new LocalClient(state, settings),
     joinLeaf,
+    leafOver(socket, isJoining) {
+      const address = { host: socket.remoteAddress, port: socket.remotePort };
+      if (!isJoining) return new LeafSession(state, socket, { kind: "hub-leaf", address, isTrusted: true });
+      const plain = { credentials: {}, tls: {}, needsTls: false, onEnd() {} };
+      return new LeafSession(state, socket, { kind: "spoke-leaf", ...plain, tellsAll: true });
+    },
     async lameDuck(durationMs) {
       closeListeners();
       state.lameDuck.on = true;

@@ -42,6 +42,14 @@ export const IROH_ARGS = {
 export const IROH_LEAF_ARGS = {
   ...IROH_ARGS,
   iroh: flag({ description: "answer iroh peers that are allowed, through routers and over relays" }),
+  irohPeer: option(
+    {
+      description: "stay linked to the leaf with this endpoint, which may connect here, too; implies --iroh",
+      valueHint: "ID|TICKET",
+      repeat: true,
+    },
+    text,
+  ),
   irohAllow: option(
     {
       description: "let this endpoint connect, or any; those that edgesync peers allow names may in any case",

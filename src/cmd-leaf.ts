@@ -162,6 +162,10 @@ export function leafCommandAs(line: string): CliCommand {
       line: `${line} --repo project.fossil --iroh --iroh-allow ID`,
       about: "open to an iroh endpoint; tells its own ticket when it is ready",
     },
+    {
+      line: `${line} --repo project.fossil --iroh-peer TICKET`,
+      about: "linked to it, with no server between",
+    },
     { line: `${line} --repo-dir /srv/fossils --serve-http :80`, about: "many, on all interfaces" },
   ];
   return command({
@@ -177,14 +181,16 @@ export function leafCommandAs(line: string): CliCommand {
   });
 }
 
-/** @throws UsageError `nothing-to-serve`, `no-direction`, `one-repository` */
+/** @throws UsageError `nothing-to-serve`, `no-direction`, `one-repository`, `hub-joins` */
 function check(args: LeafValues): void {
   const { serveHttp, peer, push, pull, repoDir, cloneFrom } = args;
   const usesNats = [args.natsListen, args.natsLeafListen, ...args.natsLeafnode, ...args.nats].some(
     (one) => one !== undefined,
   );
-  const usesIroh = args.iroh;
-  if (serveHttp === undefined && ((peer.length === 0 && !usesNats && !usesIroh) || repoDir !== undefined)) {
+  if (
+    serveHttp === undefined &&
+    ((peer.length === 0 && !usesNats && !usesIroh(args)) || repoDir !== undefined)
+  ) {
     throw new UsageError("nothing-to-serve", "a leaf needs something to do", {
       hint:
         repoDir === undefined
@@ -197,7 +203,16 @@ function check(args: LeafValues): void {
       hint: "leave one of them out",
     });
   }
-  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats || usesIroh)) {
+  if (args.role === "hub" && args.irohPeer.length > 0) {
+    throw new UsageError(
+      "hub-joins",
+      "a hub is connected to and connects to nobody: --iroh-peer is not for it",
+      {
+        hint: "use --role peer, or name the hub at the other leaf",
+      },
+    );
+  }
+  if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats || usesIroh(args))) {
     throw new UsageError(
       "one-repository",
       "--peer, --clone-from, NATS and iroh are for one repository, not a folder",
@@ -205,6 +220,8 @@ function check(args: LeafValues): void {
     );
   }
 }
+
+const usesIroh = ({ iroh, irohPeer }: LeafValues) => iroh || irohPeer.length > 0;
 
 /** A leaf of one repository. Its parts are loaded only now: they are most of the program. */
 function keep(file: string, args: LeafValues, context: CliContext): Promise<ExitCode> {
@@ -217,7 +234,8 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     const { push, pull, uv: unversioned, poll: pollMs } = args;
     const tls = listenerTls(args);
     const ca = args.ca === undefined ? undefined : readPem("--ca", args.ca);
-    const broker = brokerOptions(args, { tls, ca });
+    // Links over iroh are leafnodes of the broker.
+    const broker = brokerOptions(args, { tls, ca }) ?? (usesIroh(args) ? {} : undefined);
     const external = args.nats.length === 0 ? [] : [await openNats(args.nats, args, context, log)];
     const leaf = await startLeaf(
       {
@@ -229,8 +247,14 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
         ...((broker !== undefined || external.length > 0) && {
           nats: { prefix: args.prefix, peerId: args.peerId, links: external },
         }),
-        ...(args.iroh && {
-          iroh: { keyFile: irohKeyFile(args, file), relay: irohRelay(args), allow: args.irohAllow },
+        ...(usesIroh(args) && {
+          iroh: {
+            keyFile: irohKeyFile(args, file),
+            relay: irohRelay(args),
+            allow: args.irohAllow,
+            peers: args.irohPeer,
+            role: args.role,
+          },
         }),
         keep: {
           peers: peers.list,

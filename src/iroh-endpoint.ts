@@ -27,8 +27,10 @@ export interface IrohEndpointOptions {
   /** 32 bytes (`iroh-key`). */
   readonly secretKey: Uint8Array;
   readonly relay: IrohRelay;
-  /** Host and port; default: all interfaces, any port. */
-  readonly bind?: string;
+  /** Default: all interfaces. */
+  readonly host?: string;
+  /** Any other is taken when it is in use; default: any. */
+  readonly port?: number;
   readonly connectionMaxCount?: number;
   /** Whether an endpoint may connect here; absent: none may. */
   readonly admit?: (id: string) => Promise<boolean> | boolean;
@@ -59,21 +61,12 @@ export class IrohEndpoint {
     deps: { readonly clock: Clock; readonly log: Logger },
   ): Promise<IrohEndpoint> {
     const iroh = await loadIroh();
-    const builder = iroh.Endpoint.builder();
-    const { relay, bind } = options;
-    if (relay === "default") iroh.presetN0(builder);
-    else iroh.presetMinimal(builder);
-    builder.secretKey([...options.secretKey]);
-    builder.alpns(Object.keys(options.accept ?? {}).map((alpn) => [...utf8(alpn)]));
-    if (bind !== undefined) builder.bindAddr(bind);
     try {
-      if (relay === "disabled") builder.relayMode(iroh.RelayMode.disabled());
-      else if (relay !== "default") {
-        const map = iroh.RelayMap.empty();
-        map.insert({ url: relay.url, ...(relay.token !== undefined && { authToken: relay.token }) });
-        builder.relayMode(iroh.RelayMode.custom(map));
-      }
-      return new IrohEndpoint(iroh, await builder.bind(), options, deps);
+      const endpoint = await bind(iroh, options, options.port ?? 0).catch((error) => {
+        if (options.port === undefined) throw error;
+        return bind(iroh, options, 0);
+      });
+      return new IrohEndpoint(iroh, endpoint, options, deps);
     } catch (error) {
       throw new EdgeSyncError("iroh-endpoint", `no iroh endpoint can be opened: ${irohReason(error)}`);
     }
@@ -210,4 +203,21 @@ export class IrohEndpoint {
 /** An endpoint as errors and logs name it. */
 export function peerName(id: string): string {
   return `iroh:${id.slice(0, 10)}`;
+}
+
+async function bind(iroh: Iroh, options: IrohEndpointOptions, port: number): Promise<Endpoint> {
+  const { secretKey, relay, host = "0.0.0.0", accept = {} } = options;
+  const builder = iroh.Endpoint.builder();
+  if (relay === "default") iroh.presetN0(builder);
+  else iroh.presetMinimal(builder);
+  if (relay === "disabled") builder.relayMode(iroh.RelayMode.disabled());
+  else if (relay !== "default") {
+    const map = iroh.RelayMap.empty();
+    map.insert({ url: relay.url, ...(relay.token !== undefined && { authToken: relay.token }) });
+    builder.relayMode(iroh.RelayMode.custom(map));
+  }
+  builder.secretKey([...secretKey]);
+  builder.alpns(Object.keys(accept).map((alpn) => [...utf8(alpn)]));
+  builder.bindAddr(`${host}:${port}`);
+  return builder.bind();
 }

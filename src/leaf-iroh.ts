@@ -1,24 +1,44 @@
 /**
- * A repository that answers over iroh: exchanges on ALPN `/edgesync/xfer/1` (`transport-iroh`).
+ * A repository on iroh: exchanges on ALPN `/edgesync/xfer/1` (`transport-iroh`), and links to the leaves that it was told of
+ * and those that connect here (`leaf-iroh-links`).
  *
  * Who may connect: the endpoints that the leaf was told of, and those on the list in the repository (`repo-endpoint`), which
  * is asked at each connection. What they may do there is what their login says, as over HTTP.
  */
+import type { Broker } from "./broker.ts";
+import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
+import { sha3Hex } from "./hash.ts";
 import { IrohEndpoint, type IrohRelay } from "./iroh-endpoint.ts";
+import { type IrohRole, LEAFNODE_ALPN } from "./iroh-hello.ts";
 import { readIrohKey } from "./iroh-key.ts";
 import { type AnswerDependencies, answerExchange } from "./leaf-exchange.ts";
+import { LeafIrohLinks } from "./leaf-iroh-links.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
+import { IROH_AVOID_MS, PRESENCE_PEER_MAX_COUNT } from "./limits.ts";
 import type { Random } from "./random.ts";
-import { XFER_ALPN } from "./transport-iroh.ts";
+import type { Transport } from "./transport.ts";
+import { IrohTransport, XFER_ALPN } from "./transport-iroh.ts";
 import { IrohServer } from "./transport-iroh-server.ts";
 import { CONTENT_TYPES } from "./xfer-message.ts";
+
+const PRIVATE_PORT_MIN = 49_152;
 
 export interface LeafIrohOptions {
   readonly keyFile: string;
   readonly relay: IrohRelay;
   /** Ids or tickets of endpoints that may connect, besides those on the repository's list; `any`: all. */
   readonly allow: readonly string[];
+  /** Ids or tickets of leaves to be linked to; they may connect, too. */
+  readonly peers: readonly string[];
+  readonly role: IrohRole;
+}
+
+/** A way to a peer. */
+export interface IrohWay {
+  connect(): Transport;
+  /** It led nowhere: it is not offered again for a while. */
+  avoid(): void;
 }
 
 export interface LeafIrohDependencies extends AnswerDependencies {
@@ -27,6 +47,9 @@ export interface LeafIrohDependencies extends AnswerDependencies {
 
 export interface LeafIroh {
   readonly endpoint: IrohEndpoint;
+  readonly links: LeafIrohLinks;
+  /** The way to what a peer calls its endpoint, unless it is known to lead nowhere. */
+  wayTo(address: string | undefined): IrohWay | undefined;
   stop(): Promise<void>;
 }
 
@@ -38,7 +61,8 @@ export interface LeafIroh {
  */
 export async function startLeafIroh(
   hosted: HostedRepository,
-  { keyFile, relay, allow }: LeafIrohOptions,
+  broker: Broker,
+  { keyFile, relay, allow, peers, role }: LeafIrohOptions,
   deps: LeafIrohDependencies,
 ): Promise<LeafIroh | undefined> {
   const { log, random } = deps;
@@ -49,17 +73,24 @@ export async function startLeafIroh(
       return answerExchange("iroh", hosted, { contentType: CONTENT_TYPES.compressed, body, address }, deps);
     },
   });
+  let links: LeafIrohLinks | undefined;
+  const avoided = new Map<string, number>();
   const allowed = new Set<string>();
   const admit = async (id: string) =>
     allowed.has("any") || allowed.has(id) || (await hosted.allowsEndpoint(id));
   let endpoint: IrohEndpoint;
   try {
+    const secretKey = readIrohKey(keyFile, random);
     endpoint = await IrohEndpoint.start(
       {
-        secretKey: readIrohKey(keyFile, random),
+        secretKey,
         relay,
+        port: portOf(secretKey),
         admit,
-        accept: { [XFER_ALPN]: (connection) => void server.serve(connection) },
+        accept: {
+          [XFER_ALPN]: (connection) => void server.serve(connection),
+          [LEAFNODE_ALPN]: (connection) => links?.accept(connection),
+        },
       },
       deps,
     );
@@ -69,16 +100,52 @@ export async function startLeafIroh(
     return undefined;
   }
   try {
-    for (const one of allow) allowed.add(one === "any" ? one : endpoint.idOf(one));
+    for (const one of [...allow, ...peers]) allowed.add(one === "any" ? one : endpoint.idOf(one));
   } catch (error) {
     await endpoint.close();
     throw error;
   }
+  const made = new LeafIrohLinks(endpoint, broker, role, deps);
+  links = made;
+  for (const peer of peers) void made.stayWith(peer);
   return {
     endpoint,
+    links: made,
+    wayTo: (address) => (address === undefined ? undefined : wayTo(endpoint, address, avoided, deps.clock)),
     async stop() {
+      made.stop();
       server.stop();
       await endpoint.close();
+    },
+  };
+}
+
+/** One of the ports that are for private use, the same for the same key: so a ticket outlives a restart. */
+function portOf(secretKey: Uint8Array): number {
+  const digest = Buffer.from(sha3Hex(secretKey), "hex");
+  return PRIVATE_PORT_MIN + (digest.readUInt16BE() % (65_536 - PRIVATE_PORT_MIN));
+}
+
+/** @param avoided until when (monotonic) an endpoint is not to be tried */
+function wayTo(
+  endpoint: IrohEndpoint,
+  address: string,
+  avoided: Map<string, number>,
+  clock: Clock,
+): IrohWay | undefined {
+  let id: string;
+  try {
+    id = endpoint.idOf(address);
+  } catch {
+    return undefined;
+  }
+  if ((avoided.get(id) ?? 0) > clock.monotonic()) return undefined;
+  avoided.delete(id);
+  return {
+    connect: () => new IrohTransport({ endpoint, address, clock }),
+    avoid() {
+      if (avoided.size >= PRESENCE_PEER_MAX_COUNT) avoided.clear();
+      avoided.set(id, clock.monotonic() + IROH_AVOID_MS);
     },
   };
 }

@@ -80,7 +80,13 @@ export async function keepRepository(
     nats ?? NO_NATS,
     sync,
     options.mesh ?? { name: hostname(), role: "peer" },
-    { ...options, version: about.version, http: undefined, pushTo: options.peers.map(({ name }) => name) },
+    {
+      ...options,
+      version: about.version,
+      http: undefined,
+      iroh,
+      pushTo: options.peers.map(({ name }) => name),
+    },
     deps,
   );
   const startedAt = clock.now();
@@ -108,6 +114,7 @@ export async function keepRepository(
     poll.add(peer.name);
   }
   mesh.start();
+  if (iroh !== undefined) iroh.links.onLinked = () => mesh.presence.joinAgain();
   return {
     sync,
     poll,

@@ -22,6 +22,7 @@ import type { Hash } from "./hash.ts";
 import { LeafAnnounce } from "./leaf-announce.ts";
 import { answerToAll } from "./leaf-answer.ts";
 import { LeafFetch } from "./leaf-fetch.ts";
+import type { LeafIroh } from "./leaf-iroh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafNews } from "./leaf-news.ts";
 import type { HostedRepository, SyncInput } from "./leaf-repositories.ts";
@@ -59,6 +60,7 @@ export interface MeshSurroundings {
   readonly version: string;
   /** Where it serves Fossil clients, if others can reach it. */
   readonly http: string | undefined;
+  readonly iroh: LeafIroh | undefined;
   readonly push: boolean;
   readonly pull: boolean;
   readonly pollMs: number;
@@ -77,6 +79,7 @@ export interface MeshDependencies {
 interface Heard {
   readonly link: NatsLink;
   readonly http: string | undefined;
+  readonly iroh: string | undefined;
   readonly artifacts: ReadonlySet<Hash>;
   /** What came with it to be taken for the peer's reply. */
   readonly reply: Uint8Array | undefined;
@@ -124,7 +127,9 @@ export class LeafMesh {
         subject: this.subject("commit"),
         peerId,
         http: about.http,
-        iroh: undefined,
+        get iroh() {
+          return about.iroh?.endpoint.ticket();
+        },
         linkOf: (source) => this.linkOf(source),
         onAnnouncement: (link, announcement) => this.hear(link, announcement),
       },
@@ -241,7 +246,7 @@ export class LeafMesh {
     return links.length === 1 ? links[0] : undefined;
   }
 
-  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, reply, http }: Announcement): void {
+  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, reply, http, iroh }: Announcement): void {
     if (!this.about.pull || this.stopped || this.isForeign) return;
     this.heard.delete(peerId);
     const [oldest] = this.heard.keys();
@@ -249,7 +254,7 @@ export class LeafMesh {
       this.heard.delete(oldest);
       if (this.presence.peer(oldest) === undefined) this.sync.remove(oldest);
     }
-    this.heard.set(peerId, { link, http, artifacts: new Set(artifacts), reply });
+    this.heard.set(peerId, { link, http, iroh, artifacts: new Set(artifacts), reply });
     // More is new than an announcement names, or its sender names nothing but the newest.
     this.fetch.claim(peerId, [uuid, ...tips, ...artifacts], artifacts.length > 0);
   }
@@ -311,7 +316,9 @@ export class LeafMesh {
         const heard = this.heard.get(peerId);
         const link = present?.link ?? heard?.link ?? this.nats.links[0]!;
         const http = present?.facts.http ?? heard?.http;
-        return { transport: wayTo({ link, subject, peerId, ownPeerId: this.nats.peerId, http }, this.deps) };
+        const iroh = this.about.iroh?.wayTo(heard?.iroh ?? present?.facts.iroh);
+        const way = { link, subject, peerId, ownPeerId: this.nats.peerId, http, iroh };
+        return { transport: wayTo(way, this.deps) };
       },
     });
   }
@@ -343,9 +350,12 @@ export class LeafMesh {
     const { name, role } = this.options;
     const { links, peerId } = this.nats;
     const { version, http } = this.about;
-    const transports = [...(links.length > 0 ? ["nats"] : []), ...(http === undefined ? [] : ["http"])];
+    const iroh = this.about.iroh?.endpoint.ticket();
+    const transports = Object.entries({ nats: links[0], http, iroh }).flatMap(([name, way]) =>
+      way ? [name] : [],
+    );
     const lagMs = this.fetch.lagMs;
-    return { ...own, peerId, name, version, role, transports, http, iroh: undefined, lagMs };
+    return { ...own, peerId, name, version, role, transports, http, iroh, lagMs };
   }
 
   /** Syncs with a peer within this time, give or take. */

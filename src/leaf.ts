@@ -42,7 +42,7 @@ export interface LeafOptions {
   readonly broker?: LeafBrokerOptions;
   /** Answer over NATS, on servers elsewhere (`links`, which end with the leaf) and on its own. */
   readonly nats?: LeafNatsOptions;
-  /** With one repository file: answer over iroh. */
+  /** With one repository file and a broker: answer over iroh. */
   readonly iroh?: LeafIrohOptions;
   /** With one repository file: it is kept in sync with its peers, and commands may ask about it. */
   readonly keep?: KeepOptions;
@@ -140,7 +140,7 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
       nats = await startLeafNats(repositories.at("/"), { ...options.nats, links }, { clock, log, telemetry });
     }
     if (options.iroh !== undefined) {
-      iroh = await startLeafIroh(repositories.at("/"), options.iroh, { ...deps, telemetry });
+      iroh = await startLeafIroh(repositories.at("/"), broker!.broker, options.iroh, { ...deps, telemetry });
     }
     if (options.keep !== undefined) {
       const about = { version: options.version, http: http?.url ?? null };

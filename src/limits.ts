@@ -335,6 +335,16 @@ export const BRIDGE_MESSAGE_MAX_BYTES = 268_435_456;
 /** Artifacts announced by a bridge that are kept in mind until its next look at the server. */
 export const BRIDGE_KNOWN_MAX_COUNT = 100_000;
 
+/** Longest first line of an iroh peer that wants to link. */
+export const IROH_HELLO_MAX_BYTES = 256;
+
+/** How long a leaf waits at first until it connects to an iroh peer again, and after many failures. */
+export const IROH_RETRY_MIN_MS = 500;
+export const IROH_RETRY_MAX_MS = 30_000;
+
+/** How long other ways are taken to a peer that iroh did not lead to. */
+export const IROH_AVOID_MS = 60_000;
+
 /** Bytes that cross the border to iroh at a time. */
 export const IROH_CHUNK_BYTES = 262_144;
 

@@ -54,7 +54,7 @@ interface Known extends PresentPeer {
 
 export class Presence {
   private readonly known = new Map<string, Known>();
-  private readonly links = new Map<NatsLink, (() => void)[]>();
+  private readonly links = new Map<NatsLink, { readonly inbox: string; readonly ends: (() => void)[] }>();
   /** Who asked since the last answers. */
   private readonly asking = new Map<string, NatsLink>();
   private beat: Timer | undefined;
@@ -83,14 +83,20 @@ export class Presence {
   addLink(link: NatsLink): void {
     const inbox = link.newInbox();
     const hear = (message: LinkMessage) => this.hear(link, message);
-    this.links.set(link, [
+    const ends = [
       link.subscribe(this.options.subject, hear),
       link.subscribe(inbox, hear),
       link.onEvent(({ kind }) => {
         if (kind === "reconnected") void this.tell("join", [link], inbox);
       }),
-    ]);
+    ];
+    this.links.set(link, { inbox, ends });
     void this.tell("join", [link], inbox);
+  }
+
+  /** Joins anew: there may be others on the links who have not heard of this peer, nor it of them. */
+  joinAgain(): void {
+    for (const [link, { inbox }] of this.links) void this.tell("join", [link], inbox);
   }
 
   /** Says that this peer goes. */
@@ -99,7 +105,7 @@ export class Presence {
     this.beat?.cancel();
     this.answering?.cancel();
     await this.tell("leave", [...this.links.keys()]);
-    for (const ends of this.links.values()) for (const end of ends) end();
+    for (const { ends } of this.links.values()) for (const end of ends) end();
     this.links.clear();
   }
 

@@ -13,7 +13,7 @@ export const deps = { clock: systemClock, log: silentLogger };
 
 export function endpoint(options: Partial<IrohEndpointOptions> = {}): Promise<IrohEndpoint> {
   return IrohEndpoint.start(
-    { secretKey: systemRandom.bytes(32), relay: "disabled", bind: "127.0.0.1:0", ...options },
+    { secretKey: systemRandom.bytes(32), relay: "disabled", host: "127.0.0.1", ...options },
     deps,
   );
 }

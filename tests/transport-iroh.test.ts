@@ -193,6 +193,21 @@ describe("connections", () => {
     expect((await failure(from.connect(id, XFER_ALPN))).code).toBe("peer-unreachable");
   });
 
+  test("an endpoint whose port is in use takes another", async () => {
+    const port = 50_000 + (process.pid % 10_000);
+    const [first, second] = [await endpoint({ port }), await endpoint({ port })];
+    closers.push(
+      () => first.close(),
+      () => second.close(),
+    );
+    expect(first.ticket()).not.toBe(second.ticket());
+    const served = await serving(echo);
+    closers.push(() => served.endpoint.close());
+    for (const from of [first, second]) {
+      expect((await transportTo(served, from).exchange(utf8("x"))).message).toEqual(utf8("x"));
+    }
+  });
+
   test("what is no address is said to be none", async () => {
     const from = await endpoint();
     closers.push(() => from.close());
