@@ -1,0 +1,24 @@
+/** Options that say in whose name, and as of when, an artifact is made. */
+import { type Args, option, text, type Values } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
+import { actingUser } from "./cli-user.ts";
+import { moment } from "./cli-values.ts";
+import type { Repo } from "./repo.ts";
+import type { Signature } from "./repo-control.ts";
+
+export const SIGNATURE_ARGS = {
+  user: option({ description: "in whose name", valueHint: "LOGIN" }, text),
+  dateOverride: option({ description: "as of when (UTC); now", valueHint: "DATE" }, moment("first")),
+} satisfies Args;
+
+/** @throws UsageError `no-user` */
+export function signature(
+  { user, dateOverride }: Values<typeof SIGNATURE_ARGS>,
+  repo: Repo,
+  { env }: CliContext,
+): Signature {
+  return {
+    user: actingUser(user, env, repo.config),
+    ...(dateOverride !== undefined && { date: dateOverride }),
+  };
+}
