@@ -1,0 +1,137 @@
+/**
+ * What the iroh wire costs beside the addon itself: `bun bench/iroh.ts [--mb N] [--json]`.
+ *
+ * Bulk: a reply of N MB that does not compress over one exchange, against the same bytes written to and read from a bare stream of
+ * the addon in the same pieces. Bound: at least 0.9 of its rate. Round trip: an exchange of a few bytes, against a bare
+ * stream opened, written, ended and read. Both ends are in this process, on loopback, without relays; runs alternate.
+ */
+import { systemClock } from "../src/clock.ts";
+import { loadIroh } from "../src/iroh-addon.ts";
+import { IrohEndpoint } from "../src/iroh-endpoint.ts";
+import { IROH_CHUNK_BYTES } from "../src/limits.ts";
+import { silentLogger } from "../src/log.ts";
+import { systemRandom } from "../src/random.ts";
+import { IrohTransport, XFER_ALPN } from "../src/transport-iroh.ts";
+import { IrohServer } from "../src/transport-iroh-server.ts";
+import { median, Report } from "./harness.ts";
+
+const BARE_ALPN = "/bare/1";
+const BULK_RATE_FLOOR = 0.9;
+const RUNS = 5;
+const ROUND_TRIPS = 100;
+const REQUEST = new TextEncoder().encode("small");
+
+const megabytes = Number(process.argv[process.argv.indexOf("--mb") + 1] || 32) || 32;
+const deps = { clock: systemClock, log: silentLogger };
+// A letter first: the message travels as it is.
+const large = systemRandom.bytes(megabytes * 1_000_000) as Uint8Array<ArrayBuffer>;
+large[0] = 0x66;
+const small = large.slice(0, 100);
+let isLarge = false;
+
+const server = new IrohServer({ ...deps, answer: async () => ({ body: isLarge ? large : small }) });
+const to = await IrohEndpoint.start(
+  {
+    secretKey: systemRandom.bytes(32),
+    relay: "disabled",
+    host: "127.0.0.1",
+    admit: () => true,
+    accept: { [XFER_ALPN]: (connection) => void server.serve(connection) },
+  },
+  deps,
+);
+const from = await IrohEndpoint.start(
+  { secretKey: systemRandom.bytes(32), relay: "disabled", host: "127.0.0.1" },
+  deps,
+);
+const transport = new IrohTransport({ endpoint: from, address: to.ticket(), clock: systemClock });
+const bare = await bareConnection();
+
+/** Two endpoints of the addon alone, and a function that has one send `bytes` to the other. */
+async function bareConnection() {
+  const { Endpoint, EndpointTicket, RelayMode, presetMinimal } = await loadIroh();
+  const alpn = [...new TextEncoder().encode(BARE_ALPN)];
+  const bind = () => {
+    const builder = Endpoint.builder();
+    presetMinimal(builder);
+    builder.relayMode(RelayMode.disabled());
+    builder.alpns([alpn]);
+    builder.bindAddr("127.0.0.1:0");
+    return builder.bind();
+  };
+  const [near, far] = [await bind(), await bind()];
+  const ticket = EndpointTicket.fromAddr(far.addr());
+  const [mine, theirs] = await Promise.all([
+    near.connect(ticket.endpointAddr(), alpn),
+    far.acceptNext().then(async (incoming) => (await incoming!.accept()).connect()),
+  ]);
+  const numbers: number[][] = [];
+  for (let at = 0; at < large.length; at += IROH_CHUNK_BYTES) {
+    numbers.push([...large.subarray(at, at + IROH_CHUNK_BYTES)]);
+  }
+  void (async () => {
+    for (;;) {
+      const { send, recv } = await theirs.acceptBi();
+      void (async () => {
+        while ((await recv.read(IROH_CHUNK_BYTES)).length > 0);
+        const pieces = isLarge ? numbers : [numbers[0]!.slice(0, small.length)];
+        for (const piece of pieces) await send.writeAll(piece);
+        await send.finish();
+      })();
+    }
+  })().catch(() => {});
+  return {
+    async exchange() {
+      const { send, recv } = await mine.openBi();
+      await send.writeAll([...REQUEST]);
+      await send.finish();
+      let bytes = 0;
+      for (;;) {
+        const part = await recv.read(IROH_CHUNK_BYTES);
+        if (part.length === 0) return bytes;
+        bytes += part.length;
+      }
+    },
+    close: () => Promise.all([near.close(), far.close()]),
+  };
+}
+
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+const ours = () => transport.exchange(REQUEST);
+const floor = () => bare.exchange();
+const bulk: number[] = [];
+const bulkBare: number[] = [];
+const trip: number[] = [];
+const tripBare: number[] = [];
+await ours();
+await floor();
+for (let run = 0; run < RUNS; run++) {
+  isLarge = true;
+  bulk.push(megabytes / (await seconds(ours)));
+  bulkBare.push(megabytes / (await seconds(floor)));
+  isLarge = false;
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    trip.push(1000 * (await seconds(ours)));
+    tripBare.push(1000 * (await seconds(floor)));
+  }
+}
+
+const report = new Report("iroh");
+report.add({ name: `bulk, ${megabytes} MB`, value: median(bulk), unit: "MB/s", samples: bulk });
+report.add({ name: "bulk, bare stream", value: median(bulkBare), unit: "MB/s", samples: bulkBare });
+report.add({
+  name: "bulk, of a bare stream",
+  value: median(bulk.map((rate, i) => rate / bulkBare[i]!)),
+  unit: "times",
+  floor: BULK_RATE_FLOOR,
+});
+report.add({ name: "round trip, p50", value: median(trip), unit: "ms" });
+report.add({ name: "round trip, bare stream, p50", value: median(tripBare), unit: "ms" });
+await transport.close();
+await Promise.all([to.close(), from.close(), bare.close()]);
+report.finish();
