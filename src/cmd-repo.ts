@@ -26,6 +26,7 @@ export const repoCommand = group({
     uv: async () => (await import("./cmd-repo-uv.ts")).uvCommand,
     branch: async () => (await import("./cmd-repo-branch.ts")).branchCommand,
     tag: async () => (await import("./cmd-repo-tag.ts")).tagCommand,
+    amend: async () => (await import("./cmd-repo-amend.ts")).amendCommand,
     hash: async () => (await import("./cmd-repo-hash.ts")).hashCommand,
     delta: async () => (await import("./cmd-repo-delta.ts")).deltaCommand,
     query: async () => (await import("./cmd-repo-query.ts")).queryCommand,

@@ -111,4 +111,31 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     expect(await cli(["repo", "branch", "new", "other", "trunk", ...at])).toMatchObject({ code: 1 });
     expect(stock.okSync(["test-integrity", "-R", ours])).toContain("0 errors");
   });
+
+  test("amend", async () => {
+    const steps: readonly string[][] = [
+      ["other", "--comment", "another text", "--author", "bob", "--date", "2027-02-04 10:00:00"],
+      ["t1", "--tag", "z", "--tag", "y", "--cancel", "t1", "--cancel", "none", "--close"],
+      ["Side", "--branch", "moved", "--bgcolor", "abc", "--hide", "--close"],
+      ["moved", "--branchcolor", "#aabbcc", "--close"],
+      ["moved", "--bgcolor", ""],
+    ];
+    for (const [i, words] of steps.entries()) {
+      const date = `2027-04-0${i + 1}`;
+      const dry = await ok(["repo", "amend", ...words, ...OURS(date), ...at, "-n"]);
+      expect(dry).toBe(stock.okSync(["amend", ...words, ...THEIRS(date), "-R", theirs, "-n"]));
+      expect(dry).toStartWith("D 2027");
+      expect(await ok(["repo", "amend", ...words, ...OURS(date), ...at])).toMatch(/^[0-9a-f]{64}\n$/);
+      stock.okSync(["amend", ...words, ...THEIRS(date), "-R", theirs]);
+      await same();
+    }
+    expect(await cli(["repo", "amend", "moved", "--hide", ...at])).toMatchObject({ code: 0, stdout: "" });
+    for (const words of [
+      ["moved", "--date", "someday"],
+      ["moved", "-m", ""],
+    ]) {
+      expect(await cli(["repo", "amend", ...words, ...at])).toMatchObject({ code: 2, stdout: "" });
+    }
+    await same();
+  });
 });
