@@ -17,14 +17,13 @@ export const verifyCommand = command({
   run: async (_args, { globals, out, clock, random }) => {
     const path = findRepository(globals);
     const progress = out.progress("verifying");
+    const threadCount = Math.min(navigator.hardwareConcurrency, THREAD_MAX_COUNT);
     const executor: Executor<VerifyJobs> =
       Bun.file(path).size < THREADS_FROM_BYTES
         ? inlineExecutor(createVerifyJobs({ clock, random }))
-        : workerExecutor(
-            new URL("./repo-verify-worker.ts", import.meta.url),
-            Math.min(navigator.hardwareConcurrency, THREAD_MAX_COUNT),
-          );
+        : workerExecutor(new URL("./repo-verify-worker.ts", import.meta.url), threadCount);
     const report = await verifyRepository(executor, path, {
+      parallelCount: threadCount,
       onProgress: ({ artifactCount, artifactTotal, byteCount }) =>
         progress.update({ doneCount: artifactCount, totalCount: artifactTotal, doneBytes: byteCount }),
     }).finally(() => {

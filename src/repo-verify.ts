@@ -59,6 +59,8 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: VerifyProgress) => void;
   /** Parts the content is checked in; progress is reported after each. */
   readonly partCount?: number;
+  /** Parts that are under way at a time: as many as the executor has threads. Default all. */
+  readonly parallelCount?: number;
 }
 
 /** A range of rids, both ends included. */
@@ -101,24 +103,29 @@ export function createVerifyJobs(deps: { readonly clock: Clock; readonly random:
 export async function verifyRepository(
   executor: Executor<VerifyJobs>,
   path: string,
-  { onProgress, partCount = 64 }: VerifyOptions = {},
+  { onProgress, partCount = 64, parallelCount = partCount }: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const { parts, artifactTotal } = await executor.run("verifyPlan", { path, partCount });
   let artifactCount = 0;
   let byteCount = 0;
   const report = () => onProgress?.({ artifactCount, artifactTotal, byteCount });
   report();
-  const [structure, ...contents] = await Promise.all([
+  // The last first: the newest of a history is mostly stored in full, with all of its past as deltas of it.
+  const waiting = parts.map((part, index) => ({ part, index }));
+  const problems: VerifyProblem[][] = [];
+  const [structure] = await Promise.all([
     executor.run("verifyStructure", { path }),
-    ...parts.map(async (part) => {
-      const checked = await executor.run("verifyContent", { path, part });
-      artifactCount += checked.artifactCount;
-      byteCount += checked.byteCount;
-      report();
-      return checked.problems;
+    ...Array.from({ length: parallelCount }, async () => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        const checked = await executor.run("verifyContent", { path, part: next.part });
+        problems[next.index] = checked.problems;
+        artifactCount += checked.artifactCount;
+        byteCount += checked.byteCount;
+        report();
+      }
     }),
   ]);
-  return { ...structure, artifactCount, byteCount, problems: [...structure.problems, ...contents.flat()] };
+  return { ...structure, artifactCount, byteCount, problems: [...structure.problems, ...problems.flat()] };
 }
 
 function plan(repo: Repo, partCount: number): Plan {
