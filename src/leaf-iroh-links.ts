@@ -21,7 +21,7 @@ import type { Logger } from "./log.ts";
 import type { Random } from "./random.ts";
 
 /** Connections made at the same time differ by less. */
-const CROSSING_MS = 5_000;
+const CROSSING_MS = 1_000;
 /** By then brokers that have met know what the other wants. */
 const SETTLE_MS = 500;
 /** A circle is found sooner. */
@@ -132,11 +132,11 @@ export class LeafIrohLinks {
   /** Finds out who joins whom, and hands the stream to the broker. */
   private async begin(connection: IrohConnection): Promise<boolean> {
     const peer = peerName(connection.remoteId);
-    const late = new TimeoutError(
-      "peer-timeout",
-      `${peer} did not say what it is within ${IROH_CONNECT_MS / 1000} s`,
-    );
-    const timer = this.deps.clock.after(IROH_CONNECT_MS, () => connection.close(IROH_CLOSE.done));
+    let isLate = false;
+    const timer = this.deps.clock.after(IROH_CONNECT_MS, () => {
+      isLate = true;
+      connection.close(IROH_CLOSE.done);
+    });
     try {
       const { isOurs } = connection;
       const stream = isOurs ? await connection.openStream() : await connection.acceptStream();
@@ -151,7 +151,11 @@ export class LeafIrohLinks {
       socket.start(this.broker.leafOver(socket, isJoining), rest);
       return isJoining;
     } catch (error) {
-      throw connection.isOpen ? error : (this.refusal(connection) ?? late);
+      if (!isLate) throw this.refusal(connection) ?? error;
+      throw new TimeoutError(
+        "peer-timeout",
+        `${peer} did not say what it is within ${IROH_CONNECT_MS / 1000} s`,
+      );
     } finally {
       timer.cancel();
     }
