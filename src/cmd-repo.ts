@@ -20,6 +20,7 @@ export const repoCommand = group({
     ci: async () => (await import("./cmd-repo-ci.ts")).ciCommand,
     verify: async () => (await import("./cmd-repo-verify.ts")).verifyCommand,
     rebuild: async () => (await import("./cmd-repo-rebuild.ts")).rebuildCommand,
+    backup: async () => (await import("./cmd-repo-backup.ts")).backupCommand,
     serve: async () => (await import("./cmd-leaf.ts")).serveCommand,
     config: async () => (await import("./cmd-repo-config.ts")).configCommand,
     user: async () => (await import("./cmd-repo-user.ts")).userCommand,

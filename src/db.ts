@@ -208,6 +208,16 @@ export class Db {
     }
   }
 
+  /** Writes all content as of now into a new database file. Changes nothing here, so mode `read` will do. */
+  copyInto(path: string): void {
+    if (this.mode === "read") this.exec("PRAGMA query_only=0"); // It would forbid this too.
+    try {
+      this.once("VACUUM INTO ?", (statement) => statement.run(path));
+    } finally {
+      if (this.mode === "read") this.exec("PRAGMA query_only=1");
+    }
+  }
+
   get inTransaction(): boolean {
     return this.depth > 0;
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { cli } from "../cli-process.ts";
 import { TempDir } from "../temp-dir.ts";
 import { type Stock, stocks } from "./stock.ts";
@@ -131,5 +131,28 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     expect(await ok(["repo", "query", "SELECT count(*) FROM reportfmt", ...at])).toBe("1\n");
     expect(await ok(["repo", "query", "--write", remove, ...at])).toBe("");
     expect(await ok(["repo", "query", "SELECT count(*) FROM reportfmt", ...at])).toBe("0\n");
+  });
+
+  test("backup", async () => {
+    const [ours, theirs] = ["ours", "theirs"].map((name) => folder.join(`${name}-${version}.fossil`)) as [
+      string,
+      string,
+    ];
+    await ok(["repo", "backup", ours, ...at]);
+    stock.okSync(["backup", theirs, ...at]);
+    for (const sql of ["SELECT rid, uuid, content FROM blob", "SELECT name, value FROM config ORDER BY 1"]) {
+      expect(await ok(["repo", "query", sql, "-R", ours])).toBe(
+        await ok(["repo", "query", sql, "-R", theirs]),
+      );
+    }
+    expect(stock.okSync(["test-integrity", "-R", ours])).toContain("0 errors");
+    expect(await cli(["repo", "backup", ours, ...at])).toMatchObject({ code: 1, stdout: "" });
+    await ok(["repo", "backup", ours, "--overwrite", ...at]);
+    await ok(["repo", "backup", folder.folder(`into-${version}`), ...at]);
+    expect(readdirSync(folder.join(`into-${version}`))).toEqual([`${version}.fossil`]);
+    expect(await cli(["repo", "backup", folder.join("no/such/x"), ...at])).toMatchObject({
+      code: 1,
+      stdout: "",
+    });
   });
 });
