@@ -204,13 +204,9 @@ function check(args: LeafValues): void {
     });
   }
   if (args.role === "hub" && args.irohPeer.length > 0) {
-    throw new UsageError(
-      "hub-joins",
-      "a hub is connected to and connects to nobody: --iroh-peer is not for it",
-      {
-        hint: "use --role peer, or name the hub at the other leaf",
-      },
-    );
+    throw new UsageError("hub-joins", "a hub waits for others to connect: --iroh-peer is not for it", {
+      hint: "use --role peer, or name the hub at the other leaf",
+    });
   }
   if (repoDir !== undefined && (peer.length > 0 || cloneFrom !== undefined || usesNats || usesIroh(args))) {
     throw new UsageError(
