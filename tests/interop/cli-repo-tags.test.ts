@@ -54,6 +54,7 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
       ["add", "v1", "trunk"],
       ["add", "v10", "trunk", "some value"],
       ["add", "--propagate", "--raw", "note", "root:trunk", "ten"],
+      ["add", "v9", "trunk"],
       ["cancel", "v1", "trunk"],
     ];
     for (const [i, words] of steps.entries()) {
