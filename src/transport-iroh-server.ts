@@ -63,7 +63,10 @@ export class IrohServer {
   /** Answers what comes on a connection, until it is over. */
   async serve(connection: IrohConnection): Promise<void> {
     connection.limitStreams(IROH_STREAM_MAX_COUNT);
+    const active = new Set<Promise<void>>();
     while (!this.stopped) {
+      // QUIC lets the peer begin another when the last byte of a reply has left, which is before the exchange is over here.
+      if (active.size >= IROH_STREAM_MAX_COUNT) await Promise.race(active);
       let stream: IrohStream;
       try {
         stream = await connection.acceptStream();
@@ -71,7 +74,11 @@ export class IrohServer {
         return;
       }
       this.streams.add(stream);
-      void this.exchange(stream, connection.remoteId).finally(() => this.streams.delete(stream));
+      const done: Promise<void> = this.exchange(stream, connection.remoteId).finally(() => {
+        this.streams.delete(stream);
+        active.delete(done);
+      });
+      active.add(done);
     }
   }
 
@@ -90,8 +97,9 @@ export class IrohServer {
       try {
         await this.answer(stream, { body, remoteId });
       } finally {
-        this.servedCount--;
-        this.waiting.shift()?.();
+        const next = this.waiting.shift();
+        if (next === undefined) this.servedCount--;
+        else next();
       }
     } catch (error) {
       stream.abort();
@@ -120,11 +128,10 @@ export class IrohServer {
     }
   }
 
+  /** Waits for a place among those that are served, which the one before hands on. */
   private async turn(): Promise<void> {
-    if (this.servedCount >= IROH_SERVED_MAX_COUNT) {
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    }
-    this.servedCount++;
+    if (this.servedCount < IROH_SERVED_MAX_COUNT) this.servedCount++;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.stopped) throw new EdgeSyncError("leaf-stopping", "this leaf is stopping");
   }
 
