@@ -69,6 +69,12 @@ function comparableCard(card: Card, content: Content): string | undefined {
       const bytes = source === undefined ? card.content : applyDelta(sourceOf(content, source), card.content);
       return `file ${hash} ${source ?? ""} ${sha1Hex(bytes)}`;
     }
+    case "igot": {
+      // Stock offers what waits for the source of its delta (docs/sync-protocol.md).
+      const rid = content.ridOf(card.hash);
+      const waits = rid !== undefined && !content.isPhantom(rid) && !content.isAvailable(rid);
+      return waits ? undefined : JSON.stringify(card);
+    }
     case "cfile":
     case "config":
     case "uvfile": {
