@@ -126,6 +126,8 @@ describe("a link to nats-server", () => {
     serveNats(there, (message) => message.slice());
     const seen = events(here);
     const transport = transportOver(here);
+    // The server may hear the question before the subscription otherwise.
+    await there.flush();
     expect((await transport.exchange(utf8("one"))).message).toEqual(utf8("one"));
     await first.stop();
     await until(() => !here.isConnected && !there.isConnected, "the links to break");
