@@ -146,6 +146,9 @@ export const NATS_CONTROL_LINE_MAX_BYTES = 4_096;
 /** Longest control line of a leafnode: its INFO carries addresses of a whole cluster. */
 export const NATS_LEAF_CONTROL_LINE_MAX_BYTES = 65_536;
 
+/** Pages, of 4 KB, of the database in which the SQL of a project's ticket tables is tried. */
+export const TICKET_SCHEMA_PAGE_MAX_COUNT = 4_096;
+
 /** Digits of a size in the NATS protocol that are read; nats-server refuses ten. */
 export const NATS_SIZE_DIGIT_MAX_COUNT = 9;
 

@@ -13,10 +13,12 @@
  * The SQL comes from a peer, so it is never run in the repository. It runs in an empty database in memory,
  * and from there tables, indexes and views go over, each checked by name: they begin with `ticket` or
  * `fx_`. Only CREATE, DROP, INSERT, UPDATE and DELETE statements are run at all, and no trigger or virtual
- * table is made. Rows that the SQL inserts into its tables go over too.
+ * table is made. Rows that the SQL inserts into its tables go over too. So that it comes to an end, nothing but a view may
+ * read tables (views are made last, and nothing reads them), and what it makes has a bound in bytes.
  */
 import { Db, type SqlValue } from "./db.ts";
 import { RepoError } from "./errors.ts";
+import { TICKET_SCHEMA_PAGE_MAX_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import { DEFAULT_TICKET_TABLES_SQL } from "./repo-schema.ts";
 import { splitStatements } from "./repo-sql-split.ts";
@@ -109,12 +111,23 @@ export function createTicketTables(repo: Repo): void {
 
 const ALLOWED_START = /^(?:create|drop|insert|update|delete|replace)\b/i;
 const FORBIDDEN_CREATE = /^create\s+(?:temp\w*\s+)?(?:virtual|trigger)\b/i;
+const CREATES_VIEW = /^create\s+(?:temp\w*\s+)?view\b/i;
+const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]/g;
+/** A query, or an UPDATE from other tables: a few words can ask for more rows than there is time for. */
+const READS = /\b(?:select|with)\b|^update\b.*\bfrom\b/is;
 
 function runSchema(scratch: Db, sql: string): void {
-  for (const statement of splitStatements(sql)) {
-    if (!ALLOWED_START.test(statement) || FORBIDDEN_CREATE.test(statement)) {
+  scratch.once(`PRAGMA max_page_count=${TICKET_SCHEMA_PAGE_MAX_COUNT}`, (limit) => limit.all());
+  const statements = splitStatements(sql);
+  const isView = (statement: string) => CREATES_VIEW.test(statement);
+  for (const statement of statements) {
+    const reads = !isView(statement) && READS.test(statement.replace(QUOTED, "''"));
+    if (!ALLOWED_START.test(statement) || FORBIDDEN_CREATE.test(statement) || reads) {
       throw schemaError(`it contains ${JSON.stringify(statement.slice(0, 40))}`);
     }
+  }
+  const ordered = [...statements.filter((one) => !isView(one)), ...statements.filter(isView)];
+  for (const statement of ordered) {
     try {
       scratch.once(statement, (prepared) => prepared.run());
     } catch (error) {

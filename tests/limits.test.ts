@@ -45,6 +45,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   UPLOAD_BUDGET_BYTES: "sync-client-uv.test.ts: more than a round holds, both ways",
   CONTENT_CACHE_BYTES: "repo-content.test.ts: keeps the most recently used within its bound",
   MANIFEST_CACHE_FILES_COUNT: "repo-manifest.test.ts: what is kept is bounded in files",
+  TICKET_SCHEMA_PAGE_MAX_COUNT: "repo-ticket-schema.test.ts: what its tables may hold, and more",
   MARKUP_WORK_MAX_STEPS: "markup-links.test.ts: wiki: at the limit everything is found",
   HTTP_IDLE_SECONDS: "fault/slow-clients.test.ts: a body that stops, or dribbles, ends with 408",
   HTTP_BODY_MIN_BYTES_PER_SECOND: "fault/slow-clients.test.ts: a body that stops, or dribbles, ends with 408",

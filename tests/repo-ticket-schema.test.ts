@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { RepoError } from "../src/errors.ts";
+import { TICKET_SCHEMA_PAGE_MAX_COUNT } from "../src/limits.ts";
 import { splitStatements } from "../src/repo-sql-split.ts";
 import { createTicketTables, readTicketSchema } from "../src/repo-ticket-schema.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
@@ -70,6 +71,10 @@ const HARMFUL = [
   "VACUUM INTO 'copy.db'",
   "SELECT 1",
   "WITH x AS (SELECT 1) DELETE FROM user",
+  "INSERT INTO ticket(tkt_id) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT i FROM n",
+  "CREATE TABLE ticket_n AS SELECT 1",
+  "UPDATE ticket SET tkt_id=1 FROM ticket AS a, ticket AS b, ticket AS c",
+  "CREATE VIEW ticket_v AS SELECT 1; DELETE FROM ticket WHERE 1 IN ticket_v",
   "not SQL at all",
 ];
 
@@ -83,6 +88,14 @@ describe("SQL that does what it may not", () => {
     expect(db.prepare("SELECT type, name FROM sqlite_schema ORDER BY name").values()).toEqual(before);
     expect(db.prepare("SELECT count(*) FROM user").value()).toBe(users!);
   });
+});
+
+test("what its tables may hold, and more", () => {
+  using scratch = new ScratchRepo();
+  const pages = (count: number) =>
+    `${TICKET}, data); INSERT INTO ticket(data) VALUES(zeroblob(${count * 4_096}))`;
+  expect(() => make(scratch, pages(TICKET_SCHEMA_PAGE_MAX_COUNT - 20))).not.toThrow();
+  expect(() => make(scratch, pages(TICKET_SCHEMA_PAGE_MAX_COUNT))).toThrow(RepoError);
 });
 
 describe("reading the columns", () => {

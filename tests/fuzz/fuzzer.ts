@@ -1,0 +1,116 @@
+/**
+ * One fuzz run of one parser. From examples come inputs (`mutate`); one that has an outcome not seen before (another error, another
+ * shape of result) becomes an example itself. The same seed makes the same inputs.
+ *
+ * Held for each: only errors that are declared escape, it takes less than a second, and memory stays bounded.
+ */
+import { EdgeSyncError } from "../../src/errors.ts";
+import { FuzzDice, Mutator } from "./mutate.ts";
+
+export interface FuzzTarget {
+  readonly name: string;
+  /** Well-formed inputs, and others worth beginning with. */
+  readonly examples: () => readonly Uint8Array[];
+  /** Words of the format. */
+  readonly words: readonly (string | Uint8Array)[];
+  /** Makes checksums, sizes and packing right again, of half of the inputs, so that they get further. */
+  readonly repair?: (input: Uint8Array<ArrayBuffer>, dice: FuzzDice) => Uint8Array<ArrayBuffer>;
+  /**
+   * Lets the parser read.
+   *
+   * @returns what came of it in a word or two, of which there are few; a new one makes the input an example
+   * @throws EdgeSyncError what the parser declares; anything else is a defect
+   */
+  readonly run: (input: Uint8Array<ArrayBuffer>, dice: FuzzDice) => string | Promise<string>;
+  readonly close?: () => void;
+}
+
+export interface FuzzReport {
+  readonly executions: number;
+  readonly seconds: number;
+  /** Outcomes without an error. */
+  readonly accepted: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly slowestMs: number;
+  readonly peakGrowthMb: number;
+  readonly defects: readonly FuzzDefect[];
+}
+
+export interface FuzzDefect {
+  readonly what: string;
+  readonly execution: number;
+  readonly input: Uint8Array;
+}
+
+export interface FuzzRun {
+  readonly executions: number;
+  readonly seed: number;
+  /** Sees each input before it is tried: what a run that hangs was at. */
+  readonly onInput?: (execution: number, input: Uint8Array) => void;
+}
+
+const HANG_MS = 1_000;
+export const MEMORY_GROWTH_MAX_MB = 768;
+const EXAMPLES_MAX = 4_000;
+const DEFECTS_MAX = 5;
+
+export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: FuzzRun): Promise<FuzzReport> {
+  const dice = new FuzzDice(seed);
+  const mutator = new Mutator(dice, target.words);
+  const examples = [...target.examples()];
+  const first = examples.length;
+  const outcomes = new Map<string, number>();
+  const defects: FuzzDefect[] = [];
+  const baseMb = megabytes();
+  let [accepted, slowestMs, peakGrowthMb] = [0, 0, 0];
+  const began = performance.now();
+  let done = 0;
+  for (; done < executions && defects.length < DEFECTS_MAX; done++) {
+    // Each example once as it is.
+    let input = new Uint8Array(
+      done < first ? examples[done]! : mutator.make(dice.pick(examples), dice.pick(examples)),
+    );
+    if (done >= first && target.repair !== undefined && dice.chance(2)) input = target.repair(input, dice);
+    onInput?.(done, input);
+    const kept = input.slice();
+    const started = performance.now();
+    let outcome: string;
+    try {
+      const result = target.run(input, dice);
+      outcome = typeof result === "string" ? result : await result;
+      accepted++;
+    } catch (error) {
+      if (error instanceof EdgeSyncError) outcome = error.code;
+      else {
+        outcome = "undeclared";
+        const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        defects.push({ what, execution: done, input: kept });
+      }
+    }
+    const tookMs = performance.now() - started;
+    if (tookMs > slowestMs) slowestMs = tookMs;
+    if (tookMs > HANG_MS)
+      defects.push({ what: `took ${Math.round(tookMs)} ms`, execution: done, input: kept });
+    const seen = outcomes.get(outcome);
+    outcomes.set(outcome, (seen ?? 0) + 1);
+    if (seen === undefined && examples.length < EXAMPLES_MAX) examples.push(kept);
+    if ((done & 0x3fff) === 0x3fff || done === executions - 1) {
+      peakGrowthMb = Math.max(peakGrowthMb, megabytes() - baseMb);
+      if (peakGrowthMb > MEMORY_GROWTH_MAX_MB)
+        defects.push({ what: `memory grew by ${peakGrowthMb} MB`, execution: done, input: kept });
+    }
+  }
+  target.close?.();
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    executions: done,
+    seconds,
+    accepted,
+    outcomes: Object.fromEntries(outcomes),
+    slowestMs,
+    peakGrowthMb: Math.round(peakGrowthMb),
+    defects,
+  };
+}
+
+const megabytes = () => process.memoryUsage.rss() / 1_000_000;
