@@ -72,7 +72,7 @@ export async function keepRepository(
 ): Promise<Keeper> {
   const { clock } = deps;
   const { push, pull } = options;
-  const sync = new LeafSync((input) => hosted.beginSync(input), options, deps);
+  const sync = new LeafSync((input, isAnswered) => hosted.beginSync(input, isAnswered), options, deps);
   const poll = new LeafPoll(sync, { intervalMs: options.pollMs, push, pull }, deps);
   const syncNow = (why: string) => sync.requestAll({ push, pull, why });
   const mesh = new LeafMesh(

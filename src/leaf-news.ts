@@ -74,6 +74,11 @@ export class LeafNews {
     const { repo, reader } = this;
     this.timer?.cancel();
     if (repo === undefined || reader === undefined) return;
+    // One snapshot for all that is read: a lock for each of thirty queries takes longer than they do.
+    repo.db.snapshot(() => this.tellOf(repo, reader));
+  }
+
+  private tellOf(repo: Repo, reader: NewsReader): void {
     const news = reader.read(repo);
     if (reader.watermark !== this.noted) this.noteLater();
     if (news === undefined) return;

@@ -152,9 +152,14 @@ export class HostedRepository {
     return this.writer.run("identify", { path: this.path, ...(chosen !== undefined && { chosen }) });
   }
 
-  /** Begins a sync with a peer: its transactions queue with those of the exchanges. */
-  async beginSync(input: SyncInput): Promise<WriterEngine> {
+  /**
+   * Begins a sync with a peer: its transactions queue with those of the exchanges.
+   *
+   * @param isAnswered whether the peer's first reply is here already
+   */
+  async beginSync(input: SyncInput, isAnswered = false): Promise<WriterEngine> {
     const whole = { ...input, path: this.path };
+    if (isAnswered) return WriterEngine.unasked(this.writer, whole);
     const draft = this.draft(input);
     return draft === undefined
       ? WriterEngine.begin(this.writer, whole)

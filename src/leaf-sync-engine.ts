@@ -4,7 +4,7 @@
  */
 import { reviveError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
-import type { SessionInput, SessionStep, SyncJobs } from "./leaf-sync-jobs.ts";
+import type { AnsweredInput, SessionInput, SessionStep, SyncJobs } from "./leaf-sync-jobs.ts";
 import type { SyncTotals } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
 import type { SyncEngine } from "./sync-session.ts";
@@ -12,6 +12,9 @@ import type { SyncEngine } from "./sync-session.ts";
 let lastId = 0;
 
 type Input = Omit<SessionInput, "id">;
+type Drafted = Omit<AnsweredInput, "id" | "reply">;
+
+const NO_BYTES = new Uint8Array(0);
 
 /** Before anything was exchanged. */
 const NOTHING: SessionStep = {
@@ -37,7 +40,7 @@ export class WriterEngine implements SyncEngine {
     private readonly id: number,
     private step: SessionStep,
     /** Set until the session has begun. */
-    private drafted?: Input,
+    private drafted?: Drafted,
   ) {}
 
   /** Begins a session. @throws RepoError when the repository cannot be opened */
@@ -51,7 +54,17 @@ export class WriterEngine implements SyncEngine {
    * way to the thread and back before.
    */
   static drafted(writer: Executor<SyncJobs>, input: Input, { message }: ClientRequest): WriterEngine {
-    return new WriterEngine(writer, ++lastId, { ...NOTHING, message }, input);
+    return new WriterEngine(writer, ++lastId, { ...NOTHING, message }, { ...input, isUnasked: false });
+  }
+
+  /** A session of artifacts whose first reply is there before it begins: the first message is empty, and for nobody. */
+  static unasked(writer: Executor<SyncJobs>, input: Input): WriterEngine {
+    return new WriterEngine(
+      writer,
+      ++lastId,
+      { ...NOTHING, message: NO_BYTES },
+      { ...input, isUnasked: true },
+    );
   }
 
   get isDone(): boolean {

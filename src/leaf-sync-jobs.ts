@@ -32,6 +32,12 @@ export interface SessionInput {
   readonly options: ClientOptions;
 }
 
+export interface AnsweredInput extends SessionInput {
+  readonly reply: Uint8Array;
+  /** The reply came before anybody asked: no message was made for it. */
+  readonly isUnasked: boolean;
+}
+
 /** Something of the peer's that was not taken. */
 export type SyncRefusal = {
   /** Hash of an artifact, or name of an unversioned file. */
@@ -106,11 +112,8 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
       return transferable(attempt(id, session, () => advance(id, session)));
     },
 
-    /** Begins a sync whose first message was made elsewhere, and has been answered. */
-    syncBeginAnswered({
-      reply,
-      ...input
-    }: SessionInput & { readonly reply: Uint8Array }): Transferable<SessionStep> {
+    /** Begins a sync whose first message was made elsewhere, or by nobody, and has been answered. */
+    syncBeginAnswered({ reply, isUnasked, ...input }: AnsweredInput): Transferable<SessionStep> {
       const { path, id, goals, options } = input;
       const repo = repoAt(path);
       const client = new SyncClient(repo, goals, options);
@@ -118,7 +121,7 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
       sessions.set(id, session);
       const step = attempt(id, session, () => {
         // What the client would have said is what was said.
-        client.request();
+        if (!isUnasked) client.request();
         client.absorb(reply);
         return advance(id, session);
       });

@@ -111,8 +111,11 @@ const COUNTS = [
 
 export type SyncCounts = { -readonly [K in (typeof COUNTS)[number]]: SyncOutcome[K] };
 
-/** Begins the repository's side of a sync. */
-export type BeginSync = (input: Omit<SessionInput, "id" | "path">) => Promise<WriterEngine>;
+/** Begins the repository's side of a sync; `isAnswered`: the peer's first reply is here before anybody asked. */
+export type BeginSync = (
+  input: Omit<SessionInput, "id" | "path">,
+  isAnswered: boolean,
+) => Promise<WriterEngine>;
 
 interface Waiting {
   wish: SyncWish;
@@ -277,7 +280,7 @@ export class LeafSync {
     const goals = { pull, push, private: this.manners.private };
     const isAnswered = reply !== undefined && subject === "artifacts";
     const wire = isAnswered ? new AnsweredTransport(transport, reply) : transport;
-    const engine = await this.begin({ subject, goals, options });
+    const engine = await this.begin({ subject, goals, options }, isAnswered);
     try {
       const { signal } = this.stopping;
       const onProgress = (progress: SyncProgress) => tally.note(subject, progress);
