@@ -2,20 +2,16 @@
  * Which repository a command works on: the one named with `-R`, else the open checkout's, else the only
  * `*.fossil` in the folder worked in (`-C`, by default the current one), else an error that says so.
  *
- * A checkout is a folder with `.fslckout` (on Windows `_FOSSIL_`) in it or above it: a database whose table
- * `vvar` names the repository, relative to the checkout's top when it is no absolute path, and the check-in
- * that is checked out (Fossil `src/db.c`).
+ * What a checkout is: `checkout-place.ts`.
  */
 import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { join } from "node:path";
+import { findCheckout, openDatabase, repositoryOf } from "./checkout-place.ts";
 import type { CliContext, GlobalValues } from "./cli-context.ts";
-import { Db } from "./db.ts";
 import { RepoError } from "./errors.ts";
 import { isHash } from "./hash.ts";
 import { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-
-const CHECKOUT_DATABASES = [".fslckout", "_FOSSIL_"];
 
 /** An open repository and, when the command runs in a checkout of it, the check-in that is checked out. */
 export interface OpenRepository {
@@ -28,7 +24,7 @@ type Place = Pick<GlobalValues, "repository" | "checkout">;
 /** @throws RepoError `no-repository`, `several-repositories`, `checkout-broken` */
 export function findRepository({ repository, checkout }: Place): string {
   if (repository !== undefined) return repository;
-  const found = findCheckout(checkout);
+  const found = readCheckout(checkout);
   if (found !== undefined) return found.repository;
   const candidates = repositoriesIn(checkout);
   if (candidates.length === 1) return join(checkout, candidates[0]!);
@@ -62,24 +58,14 @@ interface FoundCheckout {
   readonly checkIn: string | undefined;
 }
 
-/** The checkout at or above `directory`. */
-function findCheckout(directory: string): FoundCheckout | undefined {
-  for (let folder = resolve(directory); ; folder = dirname(folder)) {
-    for (const name of CHECKOUT_DATABASES) {
-      if (existsSync(join(folder, name))) return readCheckout(join(folder, name));
-    }
-    if (dirname(folder) === folder) return undefined;
-  }
-}
-
-function readCheckout(database: string): FoundCheckout {
-  const db = Db.open(database, { mode: "read" });
+/** What the checkout at or above `directory` says of itself. */
+function readCheckout(directory: string): FoundCheckout | undefined {
+  const place = findCheckout(directory);
+  if (place === undefined) return undefined;
+  const db = openDatabase(place, "read");
   try {
-    const variable = db.prepare("SELECT value FROM vvar WHERE name=?");
-    const path = variable.value<string>("repository");
-    if (path === undefined) throw new RepoError("checkout-broken", `${database} names no repository`);
-    const repository = isAbsolute(path) ? path : join(dirname(database), path);
-    return { repository, checkIn: variable.value<string>("checkout-hash") };
+    const checkIn = db.prepare("SELECT value FROM vvar WHERE name='checkout-hash'").value<string>();
+    return { repository: repositoryOf(place, db), checkIn };
   } finally {
     db.close();
   }
@@ -87,7 +73,7 @@ function readCheckout(database: string): FoundCheckout {
 
 /** The check-in of the checkout we are in, if that is one of `repo`. */
 function checkedOut(repo: Repo, directory: string): Rid | undefined {
-  const found = findCheckout(directory);
+  const found = readCheckout(directory);
   if (found?.checkIn === undefined || !isHash(found.checkIn) || !existsSync(found.repository))
     return undefined;
   const same = realpathSync(found.repository) === realpathSync(repo.path);

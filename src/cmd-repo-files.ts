@@ -1,6 +1,9 @@
 /** `edgesync repo ls` and `cat`: the files of a check-in. */
 import { strictText } from "./bytes.ts";
+import { describeChanges, refresh } from "./checkout-status.ts";
+import { isInCheckout, withCheckout } from "./cli-checkout.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
 import { isTerminal } from "./cli-terminal.ts";
@@ -13,10 +16,13 @@ import { findName, resolveName } from "./repo-name.ts";
 const VERSION_DEFAULT = "the checkout's, else tip";
 
 export const lsCommand = command({
-  description: "lists the files of a check-in",
+  description: "lists the files of a check-in, or those that a checkout manages",
   args: {
-    version: positional({ description: `the check-in; ${VERSION_DEFAULT}` }),
-    long: flag({ description: "also mode, size, date and hash", alias: ["l"] }),
+    version: positional({ description: "the check-in; in a checkout its files as they are now, else tip" }),
+    long: flag({
+      description: "also mode, size, date and hash; in a checkout: what has changed",
+      alias: ["l"],
+    }),
   },
   examples: [
     { line: "edgesync repo ls", about: "of the newest check-in" },
@@ -24,7 +30,10 @@ export const lsCommand = command({
   ],
   run: async (args, context) => {
     const { out } = context;
-    await withRepository(context, "read", (open) => {
+    if (args.version === undefined && context.globals.repository === undefined && isInCheckout(context)) {
+      return listCheckout(args.long, context);
+    }
+    return withRepository(context, "read", (open) => {
       const { repo } = open;
       const checkIn = versionOf(open, args.version);
       const files = listFiles(repo, checkIn);
@@ -52,9 +61,21 @@ export const lsCommand = command({
               ]),
             ),
       );
+      return undefined;
     });
   },
 });
+
+/** The managed files of the checkout, added and removed ones too. */
+async function listCheckout(long: boolean, context: CliContext): Promise<undefined> {
+  await withCheckout(context, "read", (checkout) => {
+    const files = describeChanges(checkout, refresh(checkout));
+    const rows = files.map(({ kind, name }) => ({ name, ...(long && { kind }) }));
+    context.out.result(rows, () =>
+      rows.map(({ name, kind }) => `${kind === undefined ? "" : `${kind.padEnd(10)} `}${name}\n`).join(""),
+    );
+  });
+}
 
 const MODES = { "": "file", x: "exec", l: "link" } as const;
 

@@ -1,0 +1,195 @@
+/**
+ * Which managed files have changed. `refresh` compares each file with its row by size and time, and reads it
+ * only when these do not decide; what it finds is kept in the rows, so that the next look is quick. `changes`
+ * names what was found, as `fossil status` does.
+ *
+ * A file of another size has changed. One of the same size whose time is not the row's, or that was changed
+ * before, is hashed. With the setting `mtime-changes` off, or when asked to, every file is hashed. Changes
+ * of permission are told apart from edits; becoming a link or ceasing to be one comes before anything else.
+ *
+ * Source: Fossil `src/vfile.c`, `src/checkin.c`.
+ */
+import type { FilePermission } from "./artifact-types.ts";
+import { hasConflictMark } from "./checkout-conflict-mark.ts";
+import type { Checkout } from "./checkout-db.ts";
+import { type DiskFile, diskFile, diskMatches, readDisk } from "./checkout-disk.ts";
+import { CHANGE, originalName, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
+import { RepoError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
+
+/** A managed file with what is on disk. */
+export interface TrackedFile extends VfileRow {
+  /** `undefined`: nothing is there. */
+  readonly disk: DiskFile | undefined;
+}
+
+export interface RefreshOptions {
+  /** Hash every file, whatever its time says. */
+  readonly hash?: boolean;
+  /** A folder in a file's place is an error. */
+  readonly requireFiles?: boolean;
+}
+
+/**
+ * Brings `chnged` and `mtime` of all rows of the check-in up to date, and returns the rows.
+ *
+ * @throws RepoError `not-a-file` with `requireFiles`; `file-unreadable`
+ */
+export function refresh(checkout: Checkout, options: RefreshOptions = {}): TrackedFile[] {
+  const rows = vfileRows(checkout, checkout.vid);
+  const trustTimes = !options.hash && checkout.settings.isOn("mtime-changes", true);
+  const allowLinks = checkout.settings.allowsLinks;
+  const known = contents(checkout, rows);
+  const stale: TrackedFile[] = [];
+  const files = rows.map((row) => {
+    const path = `${checkout.root}/${row.pathname}`;
+    const disk = diskFile(path, allowLinks);
+    if (options.requireFiles && disk?.kind === "other") throw notAFile(path);
+    const chnged = changeOf(row, disk, known.get(row.mrid), trustTimes, (hash) =>
+      diskMatches(path, hash, allowLinks),
+    );
+    const mtime = disk?.mtimeS ?? -1;
+    if (chnged === row.chnged && mtime === row.mtime) return { ...row, disk };
+    const file = { ...row, chnged, mtime, disk };
+    stale.push(file);
+    return file;
+  });
+  if (stale.length > 0) store(checkout, stale);
+  return files;
+}
+
+interface Known {
+  readonly hash: Hash;
+  readonly size: number;
+}
+
+/** Name and size of what the rows' files started from, by rid. */
+function contents({ repo }: Checkout, rows: readonly VfileRow[]): ReadonlyMap<number, Known> {
+  const rids = JSON.stringify([...new Set(rows.map(({ mrid }) => mrid))]);
+  const found = repo.db
+    .prepare("SELECT rid, uuid, size FROM blob WHERE rid IN (SELECT value FROM json_each(?))")
+    .values<[number, Hash, number]>(rids);
+  return new Map(found.map(([rid, hash, size]) => [rid, { hash, size }]));
+}
+
+function changeOf(
+  row: VfileRow,
+  disk: DiskFile | undefined,
+  known: Known | undefined,
+  trustTimes: boolean,
+  matches: (hash: Hash) => boolean,
+): number {
+  const isGone = row.deleted !== 0 || row.mrid === 0;
+  let chnged = row.chnged;
+  if (chnged === CHANGE.none && isGone) chnged = CHANGE.edited;
+  else if (disk?.kind === "other") chnged = CHANGE.edited;
+  const isSized = known !== undefined && known.size === (disk?.size ?? -1);
+  if (!isSized) chnged = CHANGE.edited;
+  else if (chnged === CHANGE.edited && !isGone) {
+    if (matches(known.hash)) chnged = CHANGE.none;
+  } else if (
+    (chnged === CHANGE.none || chnged === CHANGE.updatedByMerge || chnged === CHANGE.updatedByIntegrate) &&
+    !(trustTimes && disk?.mtimeS === row.mtime) &&
+    !matches(known.hash)
+  ) {
+    chnged = CHANGE.edited;
+  }
+  return process.platform === "win32"
+    ? chnged
+    : withPermission(chnged, permissionOf(row), disk?.permission ?? "");
+}
+
+function withPermission(chnged: number, before: FilePermission, now: FilePermission): number {
+  if (before !== "l" && now === "l") return CHANGE.becameLink;
+  if (before === "l" && now !== "l") return CHANGE.lostLink;
+  if (chnged !== CHANGE.none && chnged < CHANGE.becameExecutable) return chnged;
+  if (before === now) return CHANGE.none;
+  if (now === "x") return CHANGE.becameExecutable;
+  return before === "x" ? CHANGE.lostExecutable : chnged;
+}
+
+function store(checkout: Checkout, stale: readonly TrackedFile[]): void {
+  const update = checkout.db.prepare("UPDATE vfile SET mtime=?, chnged=? WHERE id=?");
+  checkout.write(() => {
+    for (const { mtime, chnged, id } of stale) update.run(mtime, chnged, id);
+  });
+}
+
+/** What `fossil status` calls a change. */
+export type ChangeKind =
+  | "DELETED"
+  | "NOT_A_FILE"
+  | "MISSING"
+  | "ADDED"
+  | "UPDATED_BY_MERGE"
+  | "ADDED_BY_MERGE"
+  | "UPDATED_BY_INTEGRATE"
+  | "ADDED_BY_INTEGRATE"
+  | "EXECUTABLE"
+  | "SYMLINK"
+  | "UNEXEC"
+  | "UNLINK"
+  | "CONFLICT"
+  | "EDITED"
+  | "RENAMED"
+  | "UNCHANGED";
+
+export interface FileChange {
+  readonly kind: ChangeKind;
+  readonly name: string;
+  /** Name in the check-in, when that is another. */
+  readonly originalName: string | undefined;
+  readonly file: TrackedFile;
+}
+
+const KINDS: Readonly<Record<number, ChangeKind>> = {
+  [CHANGE.updatedByMerge]: "UPDATED_BY_MERGE",
+  [CHANGE.addedByMerge]: "ADDED_BY_MERGE",
+  [CHANGE.updatedByIntegrate]: "UPDATED_BY_INTEGRATE",
+  [CHANGE.addedByIntegrate]: "ADDED_BY_INTEGRATE",
+  [CHANGE.becameExecutable]: "EXECUTABLE",
+  [CHANGE.becameLink]: "SYMLINK",
+  [CHANGE.lostExecutable]: "UNEXEC",
+  [CHANGE.lostLink]: "UNLINK",
+};
+
+/** What each of the refreshed files is now, unchanged ones too. */
+export function describeChanges(checkout: Checkout, files: readonly TrackedFile[]): FileChange[] {
+  return files.map((file) => {
+    const original = originalName(file);
+    return {
+      kind: kindOf(checkout, file),
+      name: file.pathname,
+      originalName: original === file.pathname ? undefined : original,
+      file,
+    };
+  });
+}
+
+/** The changed ones among the refreshed files: what a check-in would hold, and what is missing. */
+export function changesOf(checkout: Checkout, files: readonly TrackedFile[]): FileChange[] {
+  const changed = files.filter(
+    ({ chnged, deleted, rid, pathname, origname }) =>
+      chnged !== 0 || deleted !== 0 || rid === 0 || (origname !== null && origname !== pathname),
+  );
+  return describeChanges(checkout, changed);
+}
+
+function kindOf({ root }: Checkout, file: TrackedFile): ChangeKind {
+  const { disk, chnged } = file;
+  if (file.deleted !== 0) return "DELETED";
+  if (disk === undefined) return "MISSING";
+  if (disk.kind === "other") return "NOT_A_FILE";
+  if (file.rid === 0) return "ADDED";
+  const known = KINDS[chnged];
+  if (known !== undefined) return known;
+  if (chnged === CHANGE.none) return originalName(file) === file.pathname ? "UNCHANGED" : "RENAMED";
+  const isConflict = disk.kind === "file" && hasConflictMark(readDisk(`${root}/${file.pathname}`, false));
+  return isConflict ? "CONFLICT" : "EDITED";
+}
+
+function notAFile(path: string): RepoError {
+  return new RepoError("not-a-file", `${path} is not an ordinary file`, {
+    hint: "move it away, or put the managed file back with edgesync repo revert",
+  });
+}

@@ -1,0 +1,240 @@
+/**
+ * Changes files of a working tree so that they can be taken back.
+ *
+ * A file that exists is replaced by renaming a new one over it, so that a crash or a full disk leaves the old
+ * or the new one, whole. What was there is remembered until `done`; `rollBack` puts it back, the last change
+ * first. Names are judged by `checkout-path.ts`: nothing outside of the tree is ever written or removed.
+ *
+ * A link is made when links are allowed, else a file with the link's target as content, as in stock.
+ */
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import type { FilePermission } from "./artifact-types.ts";
+import { type DiskFile, diskFile, readDisk } from "./checkout-disk.ts";
+import { SafeTree } from "./checkout-path.ts";
+import { RepoError } from "./errors.ts";
+
+/** What a file was before. */
+interface Before {
+  readonly content: () => Uint8Array;
+  readonly permission: FilePermission;
+  readonly mtimeS: number;
+}
+
+/** Ends the name of a file that is not complete yet. */
+const UNFINISHED = ".edgesync-new";
+
+export class TreeChange {
+  private tree: SafeTree;
+  private readonly undone: { readonly name: string; readonly before: Before | undefined }[] = [];
+
+  constructor(
+    readonly root: string,
+    readonly allowLinks: boolean,
+  ) {
+    this.tree = new SafeTree(root);
+  }
+
+  /** Where a file is, once its name and the folders above it are found to be safe.
+   *
+   * @throws RepoError `unsafe-path`
+   */
+  path(name: string): string {
+    return String(this.tree.locate(name));
+  }
+
+  /** @throws RepoError `unsafe-path` */
+  stat(name: string): DiskFile | undefined {
+    return diskFile(this.path(name), this.allowLinks);
+  }
+
+  /**
+   * Writes a file and returns its time, in seconds since 1970.
+   *
+   * @param known what the file holds now, where that need not be read
+   * @throws RepoError `unsafe-path`, `path-is-folder`, `file-unwritable`, `disk-full`
+   */
+  write(name: string, content: Uint8Array, permission: FilePermission, known?: () => Uint8Array): number {
+    const path = this.path(name);
+    const old = diskFile(path, true);
+    if (old?.isFolder) {
+      throw new RepoError("path-is-folder", `${JSON.stringify(name)} is a folder here, not a file`, {
+        hint: "move it away",
+        data: { name },
+      });
+    }
+    this.undone.push({ name, before: old && this.remember(path, old, known) });
+    this.place(path, content, permission, old);
+    return Math.floor(lstatSync(path).mtimeMs / 1000);
+  }
+
+  /**
+   * Removes a file or a link, if one is there.
+   *
+   * @returns whether one was
+   * @throws RepoError `unsafe-path`, `file-unwritable`
+   */
+  remove(name: string, known?: () => Uint8Array): boolean {
+    const path = this.path(name);
+    const old = diskFile(path, true);
+    if (old === undefined || old.isFolder) return false;
+    this.undone.push({ name, before: this.remember(path, old, known) });
+    this.guard(name, () => rmSync(path));
+    return true;
+  }
+
+  /** Makes a file executable or not.
+   *
+   * @returns whether it was otherwise before; links and what is no file stay as they are
+   */
+  setExecutable(name: string, isExecutable: boolean): boolean {
+    const path = this.path(name);
+    const old = diskFile(path, true);
+    if (old?.kind !== "file" || (old.permission === "x") === isExecutable) return false;
+    this.guard(name, () => setMode(path, isExecutable));
+    return true;
+  }
+
+  setTime(name: string, mtimeS: number): void {
+    const path = this.path(name);
+    if (diskFile(path, true)?.kind === "file") utimesSync(path, mtimeS, mtimeS);
+  }
+
+  /** Makes a folder and those above it. @throws RepoError `unsafe-path`, `file-unwritable` */
+  makeFolder(name: string): void {
+    const path = this.path(`${name}/x`);
+    this.guard(name, () => mkdirSync(dirname(path), { recursive: true }));
+  }
+
+  /** Removes folders above removed files that hold nothing any more, deepest first.
+   *
+   * @param kept folders that stay: their names
+   */
+  removeEmptyFolders(files: Iterable<string>, kept: ReadonlySet<string>): void {
+    const folders = new Set<string>();
+    for (const file of files) {
+      for (let end = file.lastIndexOf("/"); end > 0; end = file.lastIndexOf("/", end - 1)) {
+        folders.add(file.slice(0, end));
+      }
+    }
+    const here = process.cwd();
+    for (const folder of [...folders].sort().reverse()) {
+      const path = `${this.root}/${folder}`;
+      if (kept.has(folder) || path === here) continue;
+      try {
+        rmdirSync(path);
+      } catch {
+        // It holds something, or is no folder.
+      }
+    }
+    this.tree = new SafeTree(this.root);
+  }
+
+  /** Forgets what the files were: the change stands. */
+  done(): void {
+    this.undone.length = 0;
+  }
+
+  /** Puts everything back as it was.
+   *
+   * @returns names of files for which that failed
+   */
+  rollBack(): string[] {
+    const failed: string[] = [];
+    this.tree = new SafeTree(this.root);
+    // Space first: what was added goes, then what was there comes back.
+    const changes = this.undone.splice(0).reverse();
+    for (const { name, before } of changes) {
+      if (before === undefined) this.attempt(name, failed, () => rmSync(this.path(name), { force: true }));
+    }
+    for (const { name, before } of changes) {
+      if (before !== undefined) this.attempt(name, failed, () => this.restore(name, before));
+    }
+    return failed;
+  }
+
+  private restore(name: string, { content, permission, mtimeS }: Before): void {
+    const path = this.path(name);
+    this.place(path, content(), permission, diskFile(path, true), true);
+    if (permission !== "l") utimesSync(path, mtimeS, mtimeS);
+  }
+
+  private attempt(name: string, failed: string[], body: () => void): void {
+    try {
+      body();
+    } catch {
+      failed.push(name);
+    }
+  }
+
+  private remember(path: string, { permission, mtimeS }: DiskFile, known?: () => Uint8Array): Before {
+    if (known !== undefined) return { content: known, permission, mtimeS };
+    const content = readDisk(path, true);
+    return { content: () => content, permission, mtimeS };
+  }
+
+  private place(
+    path: string,
+    content: Uint8Array,
+    permission: FilePermission,
+    old: DiskFile | undefined,
+    asLink = this.allowLinks,
+  ): void {
+    this.guard(path, () => {
+      const target = old === undefined ? path : path + UNFINISHED;
+      try {
+        if (permission === "l" && asLink) symlinkSync(Buffer.from(content), target);
+        else this.writeNew(target, content, permission === "x", old);
+        if (old !== undefined) renameSync(target, path);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") rmSync(target, { force: true });
+        throw error;
+      }
+    });
+  }
+
+  private writeNew(
+    path: string,
+    content: Uint8Array,
+    isExecutable: boolean,
+    old: DiskFile | undefined,
+  ): void {
+    const parent = dirname(path);
+    if (parent !== this.root && old === undefined) mkdirSync(parent, { recursive: true });
+    if (old !== undefined) rmSync(path, { force: true });
+    writeFileSync(path, content, { flag: "wx" });
+    if (isExecutable) setMode(path, true);
+  }
+
+  /** @throws RepoError `disk-full`, `file-unwritable` */
+  private guard(name: string, body: () => void): void {
+    try {
+      body();
+    } catch (cause) {
+      if (cause instanceof RepoError) throw cause;
+      const { code = "an error" } = cause as NodeJS.ErrnoException;
+      const isFull = code === "ENOSPC" || code === "EDQUOT";
+      throw new RepoError(
+        isFull ? "disk-full" : "file-unwritable",
+        `${JSON.stringify(name)} cannot be written (${isFull ? "the disk is full" : code})`,
+        { cause, ...(isFull && { hint: "free some space; the checkout is as it was" }) },
+      );
+    }
+  }
+}
+
+/** Those who may read a file may run it, or nobody may. */
+function setMode(path: string, isExecutable: boolean): void {
+  const { mode } = lstatSync(path);
+  chmodSync(path, isExecutable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111);
+}

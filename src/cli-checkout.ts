@@ -1,0 +1,79 @@
+/**
+ * Opens the checkout that a command works in: the one at or above the folder worked in (`-C`). With `-R` its
+ * repository must be that one.
+ *
+ * While `use` runs, an interrupt from the terminal waits: a change of the tree is finished or taken back, never
+ * cut in the middle. The command then ends as an interrupted one does.
+ */
+import { existsSync, realpathSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { Checkout } from "./checkout-db.ts";
+import { findCheckout } from "./checkout-place.ts";
+import type { CliContext } from "./cli-context.ts";
+import { RepoError, UsageError } from "./errors.ts";
+
+/** @throws RepoError `no-checkout`, `other-repository`, and those of `Checkout.open` */
+export async function withCheckout<T>(
+  { globals, clock, random, env }: CliContext,
+  mode: "read" | "write",
+  use: (checkout: Checkout) => T | Promise<T>,
+): Promise<T> {
+  const checkout = Checkout.open(globals.checkout, { mode, clock, random, env });
+  try {
+    const asked = globals.repository;
+    if (asked !== undefined && !isSameFile(asked, checkout.repo.path)) {
+      throw new RepoError(
+        "other-repository",
+        `the checkout ${checkout.root} is one of ${checkout.repo.path}`,
+        {
+          hint: "leave out -R, or name a checkout of that repository with -C",
+        },
+      );
+    }
+    return await use(checkout);
+  } finally {
+    checkout.close();
+  }
+}
+
+/** Whether the folder worked in is in a checkout of the repository asked for, or of any. */
+export function isInCheckout({ globals }: CliContext): boolean {
+  return findCheckout(globals.checkout) !== undefined;
+}
+
+/**
+ * Names of files as they are in check-ins, from names as they were typed, which are relative to the folder
+ * worked in. The top itself is the empty name.
+ *
+ * @throws UsageError `outside`
+ */
+export function treeNames(checkout: Checkout, { globals }: CliContext, typed: readonly string[]): string[] {
+  return typed.map((name) => {
+    const path = relative(checkout.root, withRealFolder(resolve(globals.checkout, name)));
+    if (path === "") return "";
+    if (path.split(sep)[0] === ".." || resolve(path) === path) {
+      throw new UsageError("outside", `${name} is outside of the checkout ${checkout.root}`);
+    }
+    return path.split(sep).join("/");
+  });
+}
+
+/** Links above the last part are followed, that itself is not. */
+function withRealFolder(path: string): string {
+  const parts = path.split(sep);
+  for (let count = parts.length - 1; count > 0; count--) {
+    const folder = parts.slice(0, count).join(sep) || sep;
+    if (existsSync(folder)) return [realpathSync(folder).replace(/\/$/, ""), ...parts.slice(count)].join(sep);
+  }
+  return path;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  return existsSync(a) && realpathSync(a) === realpathSync(b);
+}
+
+/** How a file's name is shown: relative to the folder worked in, unless the setting `relative-paths` is off. */
+export function shownName(checkout: Checkout, { globals }: CliContext, name: string): string {
+  if (!checkout.settings.isOn("relative-paths", true)) return name;
+  return relative(realpathSync(globals.checkout), `${checkout.root}/${name}`).split(sep).join("/") || ".";
+}
