@@ -374,3 +374,6 @@ export const IROH_SERVED_MAX_COUNT = 8;
 
 /** Requests over iroh that are being received or answered, added up. */
 export const IROH_INCOMING_MAX_BYTES = 1_610_612_736;
+
+/** Longest line of a text that is compared line by line; a file with a longer one is binary, as for stock. */
+export const DIFF_LINE_MAX_BYTES = 32_767;

@@ -158,6 +158,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   IROH_SERVED_MAX_COUNT:
     "transport-iroh.test.ts: more at a time than a connection may have wait for one another",
   IROH_INCOMING_MAX_BYTES: "transport-iroh.test.ts: requests added up",
+  DIFF_LINE_MAX_BYTES: "diff-text.test.ts: the longest line, and one byte more",
 };
 
 test("every bound has a test, and every test is there", () => {

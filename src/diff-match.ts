@@ -1,0 +1,308 @@
+/**
+ * Which lines two texts have in common: a list of edits that turns one into the other, read by diffs, merges and
+ * annotations.
+ *
+ * What begins and what ends both texts is set aside. Of the rest a long block of lines that both have, near the middle, is
+ * found, and what is before and after it is matched in the same way. A block is looked for through an index of the second
+ * text's lines, which for a line that is there many times follows only so many of them; where that finds nothing and
+ * the parts are small, all pairs are tried. A short block that is likely there by chance, as a line with one brace is
+ * after an indentation changed, is passed over. The list is not the shortest there is, but one that reads well, and the
+ * one that Fossil prints: two programs that annotate or merge the same file should agree.
+ *
+ * At the end blocks of insertions and of deletions that could as well begin some lines earlier or later are moved to where
+ * the lines around them are short, for instance empty.
+ *
+ * Cost: lines times the depth of the blocks found; memory: a few numbers for each line.
+ *
+ * Source of the rules: Fossil `src/diff.c` (2.29), `diff_all`, `longestCommonSequence`, `diff_optimize`.
+ */
+
+import { chainOf, LineChains, lineResidue, type Residue } from "./diff-chains.ts";
+
+/** So many lines in both, then so many only in the first text, then so many only in the second. */
+export interface Edit {
+  readonly copied: number;
+  readonly removed: number;
+  readonly inserted: number;
+}
+
+interface OpenEdit {
+  copied: number;
+  removed: number;
+  inserted: number;
+}
+
+/** Lines from..end of the first text, and of the second. */
+interface Span {
+  readonly start1: number;
+  readonly end1: number;
+  readonly start2: number;
+  readonly end2: number;
+}
+
+/** Entries of the index that are passed over for one line, at first and at most. */
+const CUTOFF_FIRST = 4;
+const CUTOFF_MAX = 64;
+/** Pairs of lines up to which all are tried. */
+const PAIR_MAX_COUNT = 2500;
+/** A block longer than this is never there by chance, nor one that makes up this part of the lines. */
+const SURE_LINE_COUNT = 5;
+const SURE_PART = 7;
+
+/**
+ * Edits that turn `from` into `to`. Empty when both are empty.
+ *
+ * @param keyOf what of a line is compared; the line itself unless given
+ * @param residueOf the hash that decides where lines are looked for (`diff-chains.ts`)
+ */
+export function matchLines(
+  from: readonly string[],
+  to: readonly string[],
+  keyOf?: (line: string) => string,
+  residueOf: Residue = lineResidue,
+): Edit[] {
+  const matcher = new Matcher(from, to, keyOf, residueOf);
+  const edits = matcher.run();
+  moveBlocks(edits, from, to, matcher);
+  while (edits.length > 0 && isEmpty(edits.at(-1)!)) edits.pop();
+  return edits;
+}
+
+const isEmpty = ({ copied, removed, inserted }: Edit) => copied === 0 && removed === 0 && inserted === 0;
+
+class Matcher {
+  /** By line, equal for lines that are equal. */
+  readonly ids1: Int32Array;
+  readonly ids2: Int32Array;
+  /** By id: the chain that such lines of the second text are in. */
+  private readonly chainOfId: Int32Array;
+  private readonly chains: LineChains;
+  private readonly edits: OpenEdit[] = [];
+
+  constructor(
+    private readonly from: readonly string[],
+    to: readonly string[],
+    keyOf: ((line: string) => string) | undefined,
+    residueOf: Residue,
+  ) {
+    const ids = new Map<string, number>();
+    const idOf = (line: string) => {
+      const key = keyOf === undefined ? line : keyOf(line);
+      const id = ids.get(key) ?? ids.size;
+      if (id === ids.size) ids.set(key, id);
+      return id;
+    };
+    this.ids1 = Int32Array.from(from, idOf);
+    this.ids2 = Int32Array.from(to, idOf);
+    const keys = [...ids.keys()];
+    this.chainOfId = Int32Array.from(keys, (key) => chainOf(residueOf(key), key.length, to.length));
+    this.chains = new LineChains(this.ids2.map((id) => this.chainOfId[id]!));
+  }
+
+  run(): OpenEdit[] {
+    const { ids1, ids2 } = this;
+    let [end1, end2] = [ids1.length, ids2.length];
+    while (end1 > 0 && end2 > 0 && ids1[end1 - 1] === ids2[end2 - 1]) {
+      end1--;
+      end2--;
+    }
+    const shorter = Math.min(end1, end2);
+    let start = 0;
+    while (start < shorter && ids1[start] === ids2[start]) start++;
+    this.append(start, 0, 0);
+    this.step({ start1: start, end1, start2: start, end2 });
+    this.append(ids1.length - end1, 0, 0);
+    return this.edits;
+  }
+
+  /** Matches the lines of a span, from its beginning to its end; `number` stands for lines in common. */
+  private step(whole: Span): void {
+    const waiting: (Span | number)[] = [whole];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (typeof next === "number") {
+        this.append(next, 0, 0);
+        continue;
+      }
+      const { start1, end1, start2, end2 } = next;
+      if (end1 <= start1 || end2 <= start2) {
+        this.append(0, Math.max(end1 - start1, 0), Math.max(end2 - start2, 0));
+        continue;
+      }
+      const block = this.commonBlock(next);
+      const length = block.end1 - block.start1;
+      if (length > SURE_LINE_COUNT || (length > 0 && this.isMeant(next, block))) {
+        waiting.push({ start1: block.end1, end1, start2: block.end2, end2 });
+        waiting.push(length);
+        waiting.push({ start1, end1: block.start1, start2, end2: block.start2 });
+      } else this.append(0, end1 - start1, end2 - start2);
+    }
+  }
+
+  /** A long block of lines in common; an empty one when none was found. */
+  private commonBlock(span: Span): Span {
+    const { start1, end1, start2, end2 } = span;
+    let cutoff: number | undefined = CUTOFF_FIRST;
+    while (cutoff !== undefined && cutoff <= CUTOFF_MAX) {
+      const { best, wasCut } = this.indexedBlock(span, cutoff);
+      if (best !== undefined) return best;
+      cutoff = wasCut ? cutoff * 4 : undefined;
+    }
+    if ((end1 - start1) * (end2 - start2) < PAIR_MAX_COUNT) return this.longestBlock(span);
+    return { start1, end1: start1, start2, end2: start2 };
+  }
+
+  private indexedBlock(span: Span, cutoff: number): { best: Span | undefined; wasCut: boolean } {
+    const { start1, end1, start2, end2 } = span;
+    const { ids1, ids2, chains, chainOfId } = this;
+    const width = end1 - start1 + (end2 - start2);
+    const middle = (start1 + end1) >> 1;
+    let best: Span | undefined;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    let previous: Span = { start1, end1: start1, start2, end2: start2 };
+    let wasCut = false;
+    // The last line of a span begins no block: Fossil's diffs depend on it.
+    const isElsewhere = (i: number, j: number) => j < start2 || j + 1 >= end2 || ids1[i] !== ids2[j];
+    for (let i = start1; i < end1; i++) {
+      let j = chains.last(chainOfId[ids1[i]!]!);
+      for (let passed = 0; j >= 0 && isElsewhere(i, j); j = chains.before(j)) {
+        if (passed++ > cutoff) {
+          wasCut = true;
+          j = -1;
+          break;
+        }
+      }
+      if (j < 0 || (best !== undefined && holds(best, i, j + 1)) || holds(previous, i, j + 1)) continue;
+      let [first1, first2] = [i, j];
+      while (first1 > start1 && first2 > start2 && ids1[first1 - 1] === ids2[first2 - 1]) {
+        first1--;
+        first2--;
+      }
+      let [past1, past2] = [i + 1, j + 1];
+      while (past1 < end1 && past2 < end2 && ids1[past1] === ids2[past2]) {
+        past1++;
+        past2++;
+      }
+      const skew = Math.abs(first1 - start1 - (first2 - start2));
+      const distance = Math.abs(((first1 + past1) >> 1) - middle);
+      const score = (past1 - first1) * width - (skew + distance);
+      const found = { start1: first1, end1: past1, start2: first2, end2: past2 };
+      if (score > bestScore) {
+        bestScore = score;
+        best = found;
+      } else if (past1 > previous.end1) previous = found;
+    }
+    return { best, wasCut };
+  }
+
+  /** The longest block, by trying all pairs of lines. */
+  private longestBlock({ start1, end1, start2, end2 }: Span): Span {
+    const { ids1, ids2 } = this;
+    let [best1, best2, length] = [start1, start2, 0];
+    for (let i = start1; i < end1 - length; i++) {
+      for (let j = start2; j < end2 - length; j++) {
+        if (ids1[i] !== ids2[j] || (length > 0 && ids1[i + length] !== ids2[j + length])) continue;
+        let grown = 1;
+        while (i + grown < end1 && j + grown < end2 && ids1[i + grown] === ids2[j + grown]) grown++;
+        if (grown > length) [best1, best2, length] = [i, j, grown];
+      }
+    }
+    return { start1: best1, end1: best1 + length, start2: best2, end2: best2 + length };
+  }
+
+  /**
+   * Whether a short block is there on purpose: it is a good part of the span, or has a line of more than one character
+   * that no other line of the span, blanks around it aside, is equal to.
+   */
+  private isMeant({ start1, end1 }: Span, block: Span): boolean {
+    if ((block.end1 - block.start1) * SURE_PART >= end1 - start1) return true;
+    const bare = (line: number) => trimBlanks(this.from[line]!);
+    const telling: string[] = [];
+    for (let i = block.start1; i < block.end1; i++) {
+      const text = bare(i);
+      if (text.length > 1) telling.push(text);
+    }
+    if (telling.length === 0) return false;
+    const others = new Set<string>();
+    for (let i = start1; i < end1; i++) {
+      if (i === block.start1) i = block.end1;
+      if (i < end1) others.add(bare(i));
+    }
+    return telling.some((text) => !others.has(text));
+  }
+
+  private append(copied: number, removed: number, inserted: number): void {
+    const top = this.edits.at(-1);
+    const joins =
+      top !== undefined &&
+      ((top.inserted === 0 && (top.removed === 0 || copied === 0)) || copied + removed === 0);
+    if (!joins) {
+      this.edits.push({ copied, removed, inserted });
+      return;
+    }
+    top.copied += copied;
+    top.removed += removed;
+    top.inserted += inserted;
+  }
+}
+
+const BLANKS: ReadonlySet<string> = new Set("\b\t\n\f\r ");
+
+/** A line without the blanks at its end. */
+export function trimTrailing(line: string): string {
+  let end = line.length;
+  while (end > 0 && BLANKS.has(line[end - 1]!)) end--;
+  return line.slice(0, end);
+}
+
+function trimBlanks(line: string): string {
+  let start = 0;
+  while (start < line.length && BLANKS.has(line[start]!)) start++;
+  return trimTrailing(line.slice(start));
+}
+
+/** Is the pair of lines within a block that is known already? */
+const holds = ({ end1, start2, end2 }: Span, line1: number, line2: number) =>
+  line1 < end1 && line2 >= start2 && line2 < end2;
+
+/** Moves insertions and deletions to where the lines around them are short. */
+function moveBlocks(
+  edits: OpenEdit[],
+  from: readonly string[],
+  to: readonly string[],
+  { ids1, ids2 }: Matcher,
+): void {
+  edits.push({ copied: 0, removed: 0, inserted: 0 });
+  let [at1, at2] = [0, 0];
+  for (const [i, edit] of edits.entries()) {
+    at1 += edit.copied;
+    at2 += edit.copied;
+    const { removed, inserted } = edit;
+    const next = edits[i + 1];
+    if (next !== undefined && (removed === 0) !== (inserted === 0)) {
+      const isInsert = inserted > 0;
+      const [lines, ids, count] = isInsert ? [to, ids2, inserted] : [from, ids1, removed];
+      const at = () => (isInsert ? at2 : at1);
+      const length = (text: readonly string[], line: number) => text[line]?.length ?? 0;
+      while (edit.copied > 0 && ids1[at1 - 1] === ids[at() + count - 1]) {
+        const gain = length(from, at1) + length(lines, at() + count - 1);
+        if (gain <= length(from, at1 - 1) + length(lines, at() + count - 2)) break;
+        at1--;
+        at2--;
+        edit.copied--;
+        next.copied++;
+      }
+      while (next.copied > 0 && ids[at()] === ids[at() + count]) {
+        const gain = length(lines, at()) + length(lines, at() + count - 1);
+        // Fossil looks at the line past a deletion's first, but at the first itself of an insertion.
+        const first = length(lines, isInsert ? at() + 1 : at());
+        if (gain <= first + length(lines, at() + count)) break;
+        at1++;
+        at2++;
+        edit.copied++;
+        next.copied--;
+      }
+    }
+    at1 += removed;
+    at2 += inserted;
+  }
+}
