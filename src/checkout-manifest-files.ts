@@ -11,6 +11,7 @@
 import { concat, EMPTY, utf8 } from "./bytes.ts";
 import type { Checkout } from "./checkout-db.ts";
 import type { TreeChange } from "./checkout-tree.ts";
+import type { Repo } from "./repo.ts";
 import { branchOf } from "./repo-branch.ts";
 import type { Rid } from "./repo-content.ts";
 
@@ -39,7 +40,13 @@ export function writeManifestFiles(checkout: Checkout, rid: Rid, tree: TreeChang
 }
 
 function contentOf(name: string, { repo }: Checkout, rid: Rid): Uint8Array {
-  if (name === NAMES.r) return concat([repo.content.get(rid) ?? EMPTY, utf8(COMMENT)]);
+  const content = manifestFileContent(name, repo, rid);
+  return name === NAMES.r ? concat([content, utf8(COMMENT)]) : content;
+}
+
+/** One of the files as it is in an archive: `manifest` without the comment. */
+export function manifestFileContent(name: string, repo: Repo, rid: Rid): Uint8Array {
+  if (name === NAMES.r) return repo.content.get(rid) ?? EMPTY;
   if (name === NAMES.u) return utf8(`${repo.content.hashOf(rid)}\n`);
   const tags = repo.db
     .prepare(

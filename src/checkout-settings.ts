@@ -99,6 +99,11 @@ function readVersioned(root: string, name: string): string | undefined {
   } catch {
     return undefined;
   }
+  return versionedValue(written);
+}
+
+/** The value that the file of a versioned setting gives. */
+export function versionedValue(written: string): string {
   return written
     .split("\n")
     .filter((line) => !/^\s*#/.test(line))
