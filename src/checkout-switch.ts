@@ -10,13 +10,14 @@
  * Source: Fossil `src/checkout.c`.
  */
 import { equal } from "./bytes.ts";
+import { changeTree } from "./checkout-change.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { readDisk } from "./checkout-disk.ts";
 import { makeEmptyFolders } from "./checkout-empty-folders.ts";
 import { writeManifestFiles } from "./checkout-manifest-files.ts";
 import { refresh, type TrackedFile } from "./checkout-status.ts";
 import { setTimes } from "./checkout-times.ts";
-import { TreeChange } from "./checkout-tree.ts";
+import type { TreeChange } from "./checkout-tree.ts";
 import { loadVfile, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
 import type { Rid } from "./repo-content.ts";
@@ -44,32 +45,26 @@ export interface SwitchResult {
  */
 export function switchTo(checkout: Checkout, target: Rid, options: SwitchOptions = {}): SwitchResult {
   const force = options.force || options.keep;
-  const tree = new TreeChange(checkout.root, checkout.settings.allowsLinks);
-  try {
-    return checkout.write(() => {
-      const before = force ? [] : refreshClean(checkout);
-      if (force) checkout.db.prepare("DELETE FROM vfile").run();
-      else if (checkout.vid === target) return NOTHING;
-      loadVfile(checkout, target, options.forceMissing);
-      const rows = vfileRows(checkout, target);
-      const change = options.keep
-        ? NOTHING
-        : replaceFiles(checkout, before, rows, tree, options.force ?? false);
-      checkout.db.prepare("DELETE FROM vfile WHERE vid!=?").run(target);
-      checkout.settings.refresh();
-      const kept = makeEmptyFolders(checkout, tree);
-      tree.removeEmptyFolders(change.removed, kept);
-      writeManifestFiles(checkout, target, tree);
-      checkout.setCheckIn(target);
-      checkout.dropUndo();
-      checkout.db.prepare("DELETE FROM vmerge").run();
-      if (options.setTimes) setTimes(checkout, tree);
-      return change;
-    });
-  } catch (error) {
-    tree.rollBack();
-    throw error;
-  }
+  return changeTree(checkout, (tree) => {
+    const before = force ? [] : refreshClean(checkout);
+    if (force) checkout.db.prepare("DELETE FROM vfile").run();
+    else if (checkout.vid === target) return NOTHING;
+    loadVfile(checkout, target, options.forceMissing);
+    const rows = vfileRows(checkout, target);
+    const change = options.keep
+      ? NOTHING
+      : replaceFiles(checkout, before, rows, tree, options.force ?? false);
+    checkout.db.prepare("DELETE FROM vfile WHERE vid!=?").run(target);
+    checkout.settings.refresh();
+    const kept = makeEmptyFolders(checkout, tree);
+    tree.removeEmptyFolders(change.removed, kept);
+    writeManifestFiles(checkout, target, tree);
+    checkout.setCheckIn(target);
+    checkout.dropUndo();
+    checkout.db.prepare("DELETE FROM vmerge").run();
+    if (options.setTimes) setTimes(checkout, tree);
+    return change;
+  });
 }
 
 const NOTHING: SwitchResult = { written: [], removed: [] };

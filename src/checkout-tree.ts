@@ -93,6 +93,22 @@ export class TreeChange {
     return true;
   }
 
+  /** Renames a file, folders made as needed. Nothing may be at the new name.
+   *
+   * @throws RepoError `unsafe-path`, `file-unwritable`
+   */
+  move(from: string, to: string): void {
+    const [source, target] = [this.path(from), this.path(to)];
+    const old = diskFile(source, true);
+    if (old === undefined) return;
+    this.undone.push({ name: to, before: undefined });
+    this.undone.push({ name: from, before: this.remember(source, old) });
+    this.guard(to, () => {
+      mkdirSync(dirname(target), { recursive: true });
+      renameSync(source, target);
+    });
+  }
+
   /** Makes a file executable or not.
    *
    * @returns whether it was otherwise before; links and what is no file stay as they are
