@@ -137,6 +137,15 @@ export const CLONE_IDLE_ROUND_MAX_COUNT = 4;
 /** Pages of one clone. With the smallest page a server can be set to, one artifact, enough for a million. */
 export const CLONE_ROUND_MAX_COUNT = 1_000_000;
 
+/** Expanded artifacts that a thread reads ahead for the one that links them. */
+export const READ_AHEAD_BYTES = 4_000_000;
+
+/** Artifacts read ahead that are held because one further on was needed first. */
+export const READ_AHEAD_HELD_BYTES = 12_000_000;
+
+/** How long one thread waits for another that feeds it, or is fed by it, before it takes it for dead. */
+export const RING_SILENCE_MAX_MS = 600_000;
+
 /** Memory for artifacts that a clone's verifiers expand at the same time, where one alone does not take more. */
 export const CLONE_VERIFY_MAX_BYTES = 96_000_000;
 
@@ -377,3 +386,7 @@ export const IROH_INCOMING_MAX_BYTES = 1_610_612_736;
 
 /** Longest line of a text that is compared line by line; a file with a longer one is binary, as for stock. */
 export const DIFF_LINE_MAX_BYTES = 32_767;
+
+/** Entries, and bytes in all, of a ZIP archive without extensions. */
+export const ZIP_ENTRY_MAX_COUNT = 65_535;
+export const ZIP_MAX_BYTES = 4_294_967_295;

@@ -159,6 +159,8 @@ const HELD: Readonly<Record<Name, Held>> = {
     "transport-iroh.test.ts: more at a time than a connection may have wait for one another",
   IROH_INCOMING_MAX_BYTES: "transport-iroh.test.ts: requests added up",
   DIFF_LINE_MAX_BYTES: "diff-text.test.ts: the longest line, and one byte more",
+  ZIP_ENTRY_MAX_COUNT: "archive.test.ts: the most entries, and one more",
+  ZIP_MAX_BYTES: "archive.test.ts: the most bytes, and one more",
 };
 
 test("every bound has a test, and every test is there", () => {
