@@ -18,6 +18,8 @@ export function startBridge(
   options: BridgeOptions,
   listen: ListenAddress | undefined,
   deps: Omit<BridgeDependencies, "telemetry">,
+  /** Other machines may read `/metrics`. */
+  publicMetrics = false,
 ): BridgeService {
   const telemetry = createTelemetry({
     version: options.version,
@@ -52,6 +54,8 @@ export function startBridge(
       listen,
       clock: deps.clock,
       exchange: async () => ({ status: 404, contentType: "text/plain", body: new Uint8Array(EMPTY) }),
+      uncounted: ["/healthz", "/metrics"],
+      localOnly: publicMetrics ? [] : ["/metrics"],
       pages,
     });
   const bridge = new Bridge(options, { ...deps, telemetry });

@@ -1,4 +1,4 @@
-/** Options of commands that serve HTTP: how many they serve at the same time, and whose address counts. */
+/** Options of commands that serve HTTP: how many they serve at the same time, whose address counts, who sees metrics. */
 import { type Args, flag, option, type Values } from "./cli-command.ts";
 import { integer } from "./cli-values.ts";
 import type { LeafOptions } from "./leaf.ts";
@@ -9,6 +9,8 @@ import {
 } from "./limits.ts";
 
 const COUNT = integer(1, 1_000_000);
+
+export const PUBLIC_METRICS = flag({ description: "other machines may read /metrics, too" });
 
 export const HTTP_LIMIT_ARGS = {
   maxConnections: option(
@@ -39,9 +41,12 @@ export const HTTP_LIMIT_ARGS = {
     description:
       "the last address of X-Forwarded-For is the client's; only where nobody but a proxy that writes it can connect",
   }),
+  publicMetrics: PUBLIC_METRICS,
 } satisfies Args;
 
-export function httpLimits(args: Values<typeof HTTP_LIMIT_ARGS>): Pick<LeafOptions, "limits" | "trustProxy"> {
+export function httpLimits(
+  args: Values<typeof HTTP_LIMIT_ARGS>,
+): Pick<LeafOptions, "limits" | "trustProxy" | "publicMetrics"> {
   return {
     limits: {
       visitMaxCount: args.maxConnections,
@@ -49,5 +54,6 @@ export function httpLimits(args: Values<typeof HTTP_LIMIT_ARGS>): Pick<LeafOptio
       clonesPerAddressMaxCount: args.maxClonesPerAddress,
     },
     trustProxy: args.trustProxy,
+    publicMetrics: args.publicMetrics,
   };
 }

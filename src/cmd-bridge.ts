@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { badValue, command, option, text } from "./cli-command.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
+import { PUBLIC_METRICS } from "./cli-http-limits.ts";
 import { openNats } from "./cli-nats.ts";
 import { dialer, REMOTE_ARGS } from "./cli-remote.ts";
 import { address, duration } from "./cli-values.ts";
@@ -31,6 +32,7 @@ export const bridgeCommand = command({
       { description: "where /healthz, /readyz and /metrics are served", valueHint: "ADDR" },
       address(LISTEN_DEFAULT_PORT),
     ),
+    publicMetrics: PUBLIC_METRICS,
     poll: option(
       { description: "look this often at what is new on the server", valueHint: "DURATION", default: "5s" },
       duration,
@@ -73,6 +75,7 @@ export const bridgeCommand = command({
         },
         listen,
         { clock, random, log },
+        args.publicMetrics,
       );
       return {
         addresses: { fossil: remote.address, nats: link.name, http: service.url },

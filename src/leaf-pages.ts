@@ -6,6 +6,7 @@
 import { type Context, Hono } from "hono";
 import { EdgeSyncError, NameError } from "./errors.ts";
 import type { HostedRepositories } from "./leaf-repositories.ts";
+import { errorText } from "./sync-server.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { indexPage, problemPage, projectPage } from "./web-page.ts";
 
@@ -25,7 +26,7 @@ export function leafPages({ repositories, telemetry, isReady }: LeafPagesOptions
       try {
         await repositories.at("/").describe();
       } catch (error) {
-        return context.text(`${(error as Error).message}\n`, 503);
+        return context.text(`${errorText(error)}\n`, 503);
       }
     }
     return context.text("ready\n");
@@ -46,7 +47,8 @@ export function leafPages({ repositories, telemetry, isReady }: LeafPagesOptions
   );
   app.onError((error, context) => {
     if (error instanceof NameError) return context.html(problemPage("Not found", error.message), 404);
-    if (error instanceof EdgeSyncError) return context.html(problemPage("Not available", error.message), 503);
+    if (error instanceof EdgeSyncError)
+      return context.html(problemPage("Not available", errorText(error)), 503);
     throw error;
   });
   return app;
@@ -60,7 +62,7 @@ async function listing(context: Context, repositories: HostedRepositories, names
         const { projectName } = await repositories.at(path).describe();
         return { path, projectName: projectName === "" ? name : `${name}: ${projectName}` };
       } catch (error) {
-        return { path, projectName: `${name} (${(error as Error).message})` };
+        return { path, projectName: `${name} (${errorText(error)})` };
       }
     }),
   );

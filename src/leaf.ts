@@ -38,6 +38,8 @@ export interface LeafOptions {
   readonly limits?: HttpServerOptions["limits"];
   /** Behind a proxy that writes `X-Forwarded-For`, and that alone can connect. */
   readonly trustProxy?: boolean;
+  /** Other machines may read `/metrics`. */
+  readonly publicMetrics?: boolean;
   /** A NATS server of its own. */
   readonly broker?: LeafBrokerOptions;
   /** Answer over NATS, on servers elsewhere (`links`, which end with the leaf) and on its own. */
@@ -130,6 +132,8 @@ export async function startLeaf(options: LeafOptions, deps: LeafDependencies): P
         },
         ...(options.limits && { limits: options.limits }),
         trustProxy: options.trustProxy ?? false,
+        uncounted: ["/healthz", "/metrics"],
+        localOnly: options.publicMetrics === true ? [] : ["/metrics"],
         pages: leafPages({ repositories, telemetry, isReady: () => stopping === undefined }),
       });
     }

@@ -103,7 +103,7 @@ export class NatsParser {
       this.keepLine(piece);
       return chunk.length;
     }
-    if (piece.length > this.options.controlLineBytesMax) this.checkPartialLine(piece);
+    if (this.lineBytes + piece.length > this.options.controlLineBytesMax) this.checkPartialLine(piece);
     let line = piece;
     if (this.lineBytes > 0) {
       this.keepLine(piece);

@@ -111,6 +111,8 @@ export function createTicketTables(repo: Repo): void {
 
 const ALLOWED_START = /^(?:create|drop|insert|update|delete|replace)\b/i;
 const FORBIDDEN_CREATE = /^create\s+(?:temp\w*\s+)?(?:virtual|trigger)\b/i;
+/** Tables and views that the SQL may make. */
+const IS_OWN = /^(?:ticket|fx_)/i;
 const CREATES_VIEW = /^create\s+(?:temp\w*\s+)?view\b/i;
 const QUOTED = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]/g;
 /** A query, or an UPDATE from other tables: a few words can ask for more rows than there is time for. */
@@ -152,7 +154,7 @@ function copySchema(scratch: Db, db: Db): void {
     .all();
   for (const { type, name, tbl_name } of objects) {
     const named = type === "index" ? tbl_name : name;
-    if (!/^(?:ticket|fx_)/i.test(named)) throw schemaError(`it makes the ${type} ${JSON.stringify(name)}`);
+    if (!IS_OWN.test(named)) throw schemaError(`it makes the ${type} ${JSON.stringify(name)}`);
   }
   db.exec("DROP TABLE IF EXISTS ticket; DROP TABLE IF EXISTS ticketchng;");
   for (const object of objects) copyObject(scratch, db, object);
@@ -161,9 +163,13 @@ function copySchema(scratch: Db, db: Db): void {
 /** What there is under this name gives way, except a table `fx_…`, which stays as it is. */
 function copyObject(scratch: Db, db: Db, object: SchemaObject): void {
   const { type, name } = object;
-  const [existing] = db.prepare("SELECT type FROM sqlite_schema WHERE name=?").values<[string]>(name);
+  const [existing] = db
+    .prepare("SELECT type, tbl_name FROM sqlite_schema WHERE name=? COLLATE NOCASE")
+    .values<[string, string]>(name);
   if (existing !== undefined) {
     if (type === "table" && /^fx_/i.test(name)) return;
+    // An index may have any name, another table's too.
+    if (!IS_OWN.test(existing[1])) throw schemaError(`it makes the ${type} ${JSON.stringify(name)}`);
     db.exec(`DROP ${existing[0]} ${quoteName(name)}`);
   }
   db.once(object.sql, (statement) => statement.run());

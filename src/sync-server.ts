@@ -218,7 +218,7 @@ export function errorReply(error: unknown, requestType: string, clock: Clock): H
 }
 
 /** What a stranger may be told: nothing of paths or of the insides. */
-function errorText(error: unknown): string {
+export function errorText(error: unknown): string {
   if (error instanceof HashMismatchError) {
     const { hash } = error.data;
     return TEXTS.wrongHash(String(hash));

@@ -8,13 +8,14 @@
  * - `Connection: close` on every reply to an exchange, for stock waits for the end of the socket (trap 2);
  * - no Content-Encoding on replies (trap 6);
  * - a request body is read up to `bodyMaxBytes` whatever its headers claim, then refused with 413;
- * - too many exchanges at the same time are turned away with a reply of `refuse`, before much of their body is read.
+ * - too many exchanges at the same time are turned away with a reply of `refuse`, before much of their body is read;
+ *   a page counts as an exchange, and gets status 503.
  *
  * Whom the server waits for, and how long: the head of a request has the 10 seconds that Bun gives it; its body is
  * `transport-http-body.ts`; a reply of which the client takes nothing for `HTTP_IDLE_SECONDS` is cut off by Bun.
  */
 import type { Server } from "bun";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { type Bytes, concat } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { LimitError, TimeoutError } from "./errors.ts";
@@ -25,7 +26,7 @@ import {
   HTTP_REFUSED_BODY_MS,
   MESSAGE_MAX_BYTES,
 } from "./limits.ts";
-import { type ListenAddress, listenFailure } from "./listen-address.ts";
+import { isLoopback, type ListenAddress, listenFailure } from "./listen-address.ts";
 import {
   Admission,
   type AdmissionLimits,
@@ -58,6 +59,10 @@ export interface HttpServerOptions {
   readonly refuse?: (request: HttpExchange, why: LimitError) => Promise<HttpExchangeReply>;
   /** Routes for everything that is not an exchange: pages, health, metrics. */
   readonly pages: Hono;
+  /** Paths that are answered however many are served; every other page is a visit as an exchange is one. */
+  readonly uncounted?: readonly string[];
+  /** Paths for clients on this machine alone, which come through no proxy. */
+  readonly localOnly?: readonly string[];
   readonly bodyMaxBytes?: number;
   readonly limits?: AdmissionLimits & BodyLimits & { readonly replyIdleSeconds?: number };
   /** The last address of `X-Forwarded-For` is the client's: a proxy that this listener alone is for writes it. */
@@ -108,19 +113,22 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
     }
   };
 
+  const addressOf = ({ env, req }: Context<Env>): string => {
+    const forwarded = options.trustProxy ? req.header("x-forwarded-for") : undefined;
+    return forwarded?.split(",").at(-1)?.trim() || (env.server.requestIP(req.raw)?.address ?? "");
+  };
+
   const app = new Hono<Env>();
   app.post("*", async (context, next) => {
     const contentType = context.req.header("content-type") ?? "";
     if (!/^application\/x-fossil/i.test(contentType)) return next();
     const { server } = context.env;
     const raw = context.req.raw;
-    const peer = server.requestIP(raw)?.address ?? "";
-    const forwarded = options.trustProxy ? context.req.header("x-forwarded-for") : undefined;
     const about = {
       path: decodePath(context.req.path),
       contentType,
       cookie: context.req.header("cookie"),
-      address: forwarded?.split(",").at(-1)?.trim() || peer,
+      address: addressOf(context),
     };
     activeCount++;
     // The time an exchange may take is bounded by its own limits, not by silence on the socket.
@@ -147,6 +155,26 @@ export function serveHttp(options: HttpServerOptions): HttpServer {
       visit?.answered();
       bodies.release(heldBytes);
       if (--activeCount === 0) onIdle?.();
+    }
+  });
+  app.use("*", async (context, next) => {
+    const { server } = context.env;
+    const { path, raw } = context.req;
+    const address = addressOf(context);
+    const isForwarded = context.req.header("x-forwarded-for") !== undefined;
+    if (options.localOnly?.includes(path) && (isForwarded || !isLoopbackClient(address))) {
+      return closing(403, "only for clients on the server's own machine");
+    }
+    if (options.uncounted?.includes(path)) return next();
+    let visit: Visit | undefined;
+    try {
+      visit = admission.enter(address, () => server.requestIP(raw) !== null);
+      return await next();
+    } catch (error) {
+      if (isRefusal(error)) return closing(503, error.message);
+      throw error;
+    } finally {
+      visit?.answered();
     }
   });
   app.route("/", options.pages);
@@ -194,6 +222,10 @@ function listen({ listen: address, tls }: HttpServerOptions, app: Hono<Env>): Se
     throw listenFailure(address, cause);
   }
 }
+
+/** As the system names it: an IPv4 client of a socket for both may have its address in IPv6 form. */
+const isLoopbackClient = (address: string): boolean =>
+  isLoopback({ host: address.replace(/^::ffff:/i, ""), port: 0 });
 
 function closing(status: number, message: string): Response {
   return new Response(`${message}\n`, {

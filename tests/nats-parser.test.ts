@@ -95,6 +95,17 @@ test("messages between leafnodes, however they are split", () => {
   fc.assert(property, { seed: 5, numRuns: 100 });
 });
 
+test("a line that is too long is refused however it is split, whatever it says", () => {
+  for (const start of ["PING ", "PONG ", "+OK ", "-ERR ", "INFO ", "LS- a "]) {
+    const bytes = utf8(`${start}${"x".repeat(73 - start.length)}\r\n`);
+    const whole = parse([bytes], "leaf");
+    expect(whole).toEqual(["nats-control-line"]);
+    for (let at = 1; at < bytes.length; at++) {
+      expect(parse([bytes.subarray(0, at), bytes.subarray(at)], "leaf")).toEqual(whole);
+    }
+  }
+});
+
 test("only declared errors escape, whatever comes", () => {
   const piece = fc.oneof(
     fc.uint8Array({ maxLength: 40 }),

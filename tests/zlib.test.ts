@@ -58,6 +58,16 @@ test("a bomb stops at the limit", () => {
   expect(codeOf(() => inflate(bomb, 1_000_000))).toBe("zlib-size");
 });
 
+test("a long stream stops at what it claims", () => {
+  const packed = packBlob(new Uint8Array(30_000_000), 1);
+  for (const claimed of [1, 1_000_000, 29_999_999]) {
+    new DataView(packed.buffer).setUint32(0, claimed);
+    expect(() => unpackBlob(packed, 1_000_000_000)).toThrow(`declared ${claimed} bytes, inflated to more`);
+  }
+  new DataView(packed.buffer).setUint32(0, 30_000_000);
+  expect(unpackBlob(packed, 1_000_000_000)).toHaveLength(30_000_000);
+});
+
 test("nothing at all is an empty artifact, a few bytes are nothing", () => {
   expect(unpackBlob(EMPTY, 10)).toEqual(EMPTY);
   expect(unpackBlob(packBlob(EMPTY), 10)).toEqual(EMPTY);
