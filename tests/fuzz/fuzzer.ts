@@ -52,6 +52,8 @@ export interface FuzzRun {
 const HANG_MS = 1_000;
 export const MEMORY_GROWTH_MAX_MB = 768;
 const EXAMPLES_MAX = 4_000;
+/** Larger ones cost more than they find. */
+const EXAMPLE_MAX_BYTES = 3_000;
 const DEFECTS_MAX = 5;
 
 export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: FuzzRun): Promise<FuzzReport> {
@@ -93,7 +95,8 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
       defects.push({ what: `took ${Math.round(tookMs)} ms`, execution: done, input: kept });
     const seen = outcomes.get(outcome);
     outcomes.set(outcome, (seen ?? 0) + 1);
-    if (seen === undefined && examples.length < EXAMPLES_MAX) examples.push(kept);
+    if (seen === undefined && examples.length < EXAMPLES_MAX && kept.length <= EXAMPLE_MAX_BYTES)
+      examples.push(kept);
     if ((done & 0x3fff) === 0x3fff || done === executions - 1) {
       peakGrowthMb = Math.max(peakGrowthMb, megabytes() - baseMb);
       if (peakGrowthMb > MEMORY_GROWTH_MAX_MB)
