@@ -8,7 +8,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { Checkout } from "./checkout-db.ts";
-import { findCheckout } from "./checkout-place.ts";
+import { findCheckout, openDatabase, repositoryOf } from "./checkout-place.ts";
 import type { CliContext } from "./cli-context.ts";
 import { RepoError, UsageError } from "./errors.ts";
 
@@ -36,9 +36,16 @@ export async function withCheckout<T>(
   }
 }
 
-/** Whether the folder worked in is in a checkout of the repository asked for, or of any. */
-export function isInCheckout({ globals }: CliContext): boolean {
-  return findCheckout(globals.checkout) !== undefined;
+/** Whether the folder worked in is in a checkout: of the repository asked for with `-R`, or of any without. */
+export function worksInCheckout({ globals }: CliContext): boolean {
+  const place = findCheckout(globals.checkout);
+  if (place === undefined || globals.repository === undefined) return place !== undefined;
+  const db = openDatabase(place, "read");
+  try {
+    return isSameFile(globals.repository, repositoryOf(place, db));
+  } finally {
+    db.close();
+  }
 }
 
 /**
@@ -69,7 +76,7 @@ function withRealFolder(path: string): string {
 }
 
 function isSameFile(a: string, b: string): boolean {
-  return existsSync(a) && realpathSync(a) === realpathSync(b);
+  return existsSync(a) && existsSync(b) && realpathSync(a) === realpathSync(b);
 }
 
 /** How a file's name is shown: relative to the folder worked in, unless the setting `relative-paths` is off. */

@@ -1,78 +1,177 @@
 /**
- * `edgesync repo ci`: a check-in straight from files, without a checkout. The files named, and all files
- * below the folders named, are added to those of the parent or replace them; names in the repository are
- * relative to the folder worked in (`-C`). Symbolic links are stored as such, and the executable bit is
- * kept.
+ * `edgesync repo ci`: a check-in of a checkout's changes, or, outside of one, straight from files. Then the files
+ * named, and all files below the folders named, are added to those of the parent or replace them; names in the
+ * repository are relative to the folder worked in (`-C`). Symbolic links are stored as such, and the executable
+ * bit is kept.
  */
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { isReservedName } from "./artifact-names.ts";
-import { utf8 } from "./bytes.ts";
-import { command, flag, option, positional, text } from "./cli-command.ts";
+import { text as decode, utf8 } from "./bytes.ts";
+import { commitCheckout } from "./checkout-commit.ts";
+import type { Checkout } from "./checkout-db.ts";
+import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { warnOfForks } from "./cli-checkout-info.ts";
+import { command, flag, option, positional, text, type Values } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
 import { withRepository } from "./cli-repository.ts";
-import { actingUser } from "./cli-user.ts";
-import { RepoError, UsageError } from "./errors.ts";
+import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
+import { type ExitCode, RepoError, UsageError } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
-import { commit } from "./repo-checkin.ts";
+import type { Repo } from "./repo.ts";
+import { type CheckInResult, commit } from "./repo-checkin.ts";
+import type { CheckInRequest } from "./repo-checkin-place.ts";
 import type { FileEdit } from "./repo-checkin-tree.ts";
 import { resolveName } from "./repo-name.ts";
 
+const ARGS = {
+  files: positional({
+    description: "files, or folders for all that is in them; in a checkout: all changes",
+    repeat: true,
+  }),
+  message: option({ description: "what changed and why", valueHint: "TEXT", alias: ["m"] }, text),
+  messageFile: option({ description: "the message is in this file", valueHint: "FILE", alias: ["M"] }, text),
+  branch: option({ description: "the branch; a new one is made", valueHint: "NAME", alias: ["b"] }, text),
+  branchColor: option({ description: "background of the new branch in timelines", valueHint: "COLOR" }, text),
+  bgcolor: option({ description: "background of this check-in in timelines", valueHint: "COLOR" }, text),
+  tag: option({ description: "give the check-in this tag", valueHint: "NAME", repeat: true }, text),
+  ...SIGNATURE_ARGS,
+  parent: option(
+    {
+      description: "outside of a checkout: the check-in to build on; the branch's newest",
+      valueHint: "VERSION",
+    },
+    text,
+  ),
+  private: flag({ description: "keep the check-in out of syncs" }),
+  close: flag({ description: "close the branch with this check-in" }),
+  integrate: flag({ description: "close the branches that are merged in" }),
+  delta: flag({ description: "write a delta manifest, whatever its size" }),
+  baseline: flag({ description: "write a full manifest, whatever its size" }),
+  hash: flag({ description: "read every file, whatever its time says" }),
+  warnings: flag({ description: "refuse binary data, odd line ends and the like", default: "true" }),
+  allowConflict: flag({ description: "even with unresolved merge conflicts" }),
+  allowEmpty: flag({ description: "even when nothing has changed" }),
+  allowFork: flag({ description: "even when the parent has a child on this branch" }),
+  allowOlder: flag({ description: "even when the parent is younger" }),
+};
+
 export const ciCommand = command({
-  description: "checks files in, without a checkout",
-  args: {
-    files: positional({
-      description: "files, or folders for all that is in them",
-      required: true,
-      repeat: true,
-    }),
-    message: option({ description: "what changed and why", valueHint: "TEXT", alias: ["m"] }, text),
-    branch: option({ description: "the branch; a new one is made", valueHint: "NAME" }, text),
-    tag: option({ description: "give the check-in this tag", valueHint: "NAME", repeat: true }, text),
-    user: option({ description: "in whose name", valueHint: "LOGIN" }, text),
-    parent: option(
-      { description: "the check-in to build on; the branch's newest", valueHint: "VERSION" },
-      text,
-    ),
-    private: flag({ description: "keep the check-in out of syncs" }),
-    allowFork: flag({ description: "even when the parent has a child on this branch" }),
-  },
+  description: "checks in what has changed in a checkout, or files without one",
+  args: ARGS,
   examples: [
-    { line: 'edgesync repo ci -R p.fossil -m "Fix the parser" src/parser.ts', about: "one file" },
+    { line: 'edgesync repo ci -m "Fix the parser"', about: "all changes of the checkout" },
+    {
+      line: 'edgesync repo ci -m "Try it" --branch experiment src',
+      about: "those below src, on a new branch",
+    },
     {
       line: "edgesync repo ci -R p.fossil -C project -m Import --branch vendor .",
-      about: "a folder, on a branch",
+      about: "a folder that is no checkout",
     },
   ],
   run: async (args, context) => {
-    const { message, branch, parent, tag } = args;
-    if (message === undefined || message.trim() === "") {
-      throw new UsageError("missing-argument", "a check-in needs a message", { hint: "add -m TEXT" });
+    const comment = messageOf(args);
+    if (args.delta && args.baseline) {
+      throw new UsageError("options", "--delta and --baseline exclude each other", { hint: "leave one out" });
     }
-    const edits = args.files.flatMap((file) => readEdits(context.globals.checkout, file));
-    const made = await withRepository(context, "write", ({ repo, checkout }) => {
-      if (checkout !== undefined) {
-        throw new UsageError("in-checkout", "this is a checkout, which would not notice the check-in", {
-          hint: "use fossil commit here, or work in a folder outside of it",
-        });
-      }
-      return commit(repo, {
-        edits,
-        comment: message,
-        user: actingUser(args.user, context.env, repo.config),
-        ...(branch !== undefined && { branch }),
-        ...(parent !== undefined && { parent: resolveName(repo, parent, { type: "ci" }) }),
-        tags: tag,
-        isPrivate: args.private,
-        allow: { fork: args.allowFork },
-      });
-    });
-    const { hash, date, branch: onBranch, isPrivate, isFork } = made;
-    context.out.result(
-      { hash, date: formatDateTime(date), branch: onBranch, isPrivate, isFork },
-      () => `${hash}\n`,
-    );
+    return worksInCheckout(context)
+      ? checkInTree(args, comment, context)
+      : checkInFiles(args, comment, context);
   },
 });
+
+type CiValues = Values<typeof ARGS>;
+
+async function checkInTree(
+  args: CiValues,
+  comment: string,
+  context: CliContext,
+): Promise<ExitCode | undefined> {
+  if (args.parent !== undefined) {
+    throw new UsageError("in-checkout", "in a checkout the parent is what is checked out", {
+      hint: "leave out --parent",
+    });
+  }
+  await withCheckout(context, "write", (checkout) => {
+    const made = commitTree(checkout, args, comment, context);
+    report(made, context, () => `New_Version: ${made.hash}\n`);
+    if (made.isFork) context.out.note("**** warning: a fork has occurred *****");
+    else warnOfForks(checkout.repo, made.rid, context);
+  });
+  return undefined;
+}
+
+function commitTree(checkout: Checkout, args: CiValues, comment: string, context: CliContext): CheckInResult {
+  return commitCheckout(checkout, {
+    ...requestOf(args, comment, checkout.repo, context),
+    names: treeNames(checkout, context, args.files),
+    hash: args.hash,
+    integrate: args.integrate,
+    allowConflict: args.allowConflict,
+    allowSuspicious: !args.warnings,
+  });
+}
+
+async function checkInFiles(args: CiValues, comment: string, context: CliContext): Promise<undefined> {
+  if (args.files.length === 0) {
+    throw new UsageError("missing-argument", "this is no checkout: name the files to check in", {
+      hint: "edgesync repo ci -m TEXT FILE...",
+    });
+  }
+  const edits = args.files.flatMap((file) => readEdits(context.globals.checkout, file));
+  const { parent } = args;
+  const made = await withRepository(context, "write", ({ repo }) =>
+    commit(repo, {
+      ...requestOf(args, comment, repo, context),
+      edits,
+      ...(parent !== undefined && { parent: resolveName(repo, parent, { type: "ci" }) }),
+    }),
+  );
+  report(made, context, () => `${made.hash}\n`);
+}
+
+/** What both kinds of check-in are asked for. */
+function requestOf(
+  args: CiValues,
+  comment: string,
+  repo: Repo,
+  context: CliContext,
+): Omit<CheckInRequest, "edits"> {
+  const { branch, branchColor, bgcolor } = args;
+  return {
+    ...signature(args, repo, context),
+    comment,
+    ...(branch !== undefined && { branch }),
+    ...(branchColor !== undefined && { branchColor }),
+    ...(bgcolor !== undefined && { color: bgcolor }),
+    tags: args.tag,
+    close: args.close,
+    isPrivate: args.private,
+    delta: args.delta ? "always" : args.baseline ? "never" : "auto",
+    allow: { fork: args.allowFork, empty: args.allowEmpty, older: args.allowOlder },
+  };
+}
+
+/** @throws UsageError `missing-argument`; RepoError `file-unreadable` */
+function messageOf({ message, messageFile }: CiValues): string {
+  const given = message ?? (messageFile === undefined ? "" : readMessage(messageFile));
+  if (given.trim() !== "") return given;
+  throw new UsageError("missing-argument", "a check-in needs a message", { hint: "add -m TEXT" });
+}
+
+function readMessage(file: string): string {
+  try {
+    return decode(readFileSync(file)).replace(/^\ufeff/, "");
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+}
+
+function report(made: CheckInResult, { out }: CliContext, shown: () => string): void {
+  const { hash, date, branch, isPrivate, isFork } = made;
+  out.result({ hash, date: formatDateTime(date), branch, isPrivate, isFork }, shown);
+}
 
 function readEdits(folder: string, file: string): FileEdit[] {
   const path = resolve(folder, file);

@@ -1,7 +1,7 @@
 /** `edgesync repo ls` and `cat`: the files of a check-in. */
 import { strictText } from "./bytes.ts";
 import { describeChanges, refresh } from "./checkout-status.ts";
-import { isInCheckout, withCheckout } from "./cli-checkout.ts";
+import { withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
@@ -30,7 +30,7 @@ export const lsCommand = command({
   ],
   run: async (args, context) => {
     const { out } = context;
-    if (args.version === undefined && context.globals.repository === undefined && isInCheckout(context)) {
+    if (args.version === undefined && worksInCheckout(context)) {
       return listCheckout(args.long, context);
     }
     return withRepository(context, "read", (open) => {

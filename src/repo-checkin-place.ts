@@ -20,7 +20,7 @@ import {
   refuseOlder,
   refuseOpenBranch,
 } from "./repo-checkin-rules.ts";
-import type { FileEdit } from "./repo-checkin-tree.ts";
+import type { FileEdit, PlannedFile } from "./repo-checkin-tree.ts";
 import type { Rid } from "./repo-content.ts";
 import { isOrphan, type Manifest, Manifests } from "./repo-manifest.ts";
 
@@ -28,12 +28,15 @@ export interface CheckInRequest {
   readonly edits: readonly FileEdit[];
   /** The edits list every file, instead of changing those of the parent. */
   readonly wholeTree?: boolean;
+  /** All files, planned already and in order of their names: the edits do not count. */
+  readonly tree?: readonly PlannedFile[];
   readonly comment: string;
   readonly user: string;
   /** The clock's time unless given. */
   readonly date?: EpochMs;
   readonly mimetype?: string;
-  readonly parent?: Rid;
+  /** `none`: the check-in begins a history of its own. */
+  readonly parent?: Rid | "none";
   readonly branch?: string;
   readonly branchColor?: string;
   readonly color?: string;
@@ -63,7 +66,8 @@ export interface Place {
 /** @throws NameError `not-a-checkin`, `no-parent`; RepoError `content-missing` */
 export function findPlace(repo: Repo, request: CheckInRequest): Place {
   const { content } = repo;
-  const rid = request.parent ?? defaultParent(repo, request.branch);
+  const { parent = defaultParent(repo, request.branch) } = request;
+  const rid = parent === "none" ? undefined : parent;
   const isPrivateParent = rid !== undefined && content.isPrivate(rid);
   const isPrivate = isPrivateParent || (request.isPrivate ?? false);
   const mayName = (other: { readonly rid: Rid }) => {

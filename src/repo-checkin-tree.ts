@@ -36,10 +36,13 @@ export interface FileRemoval {
 
 export type FileEdit = FilePut | FileRemoval;
 
-/** A file of the new check-in: known by hash, or new content still to be stored. */
+/** A file of the new check-in: known by hash, or new content still to be stored, which may be read as late as then. */
 export interface PlannedFile {
   readonly name: string;
-  readonly source: { readonly hash: Hash } | { readonly content: Uint8Array };
+  readonly source:
+    | { readonly hash: Hash }
+    | { readonly content: Uint8Array }
+    | { readonly read: () => Uint8Array };
   readonly permission: FilePermission;
   /** Its name in the parent, when that was another. */
   readonly priorName?: string;
@@ -113,8 +116,12 @@ function checkName(name: string): void {
   });
 }
 
-/** `a` and `a/b` cannot both be checked out. */
-function checkFolders(files: ReadonlyMap<string, unknown>): void {
+/**
+ * `a` and `a/b` cannot both be checked out.
+ *
+ * @throws NameError `file-folder-clash`
+ */
+export function checkFolders(files: ReadonlyMap<string, unknown>): void {
   for (const name of files.keys()) {
     for (let at = name.lastIndexOf("/"); at > 0; at = name.lastIndexOf("/", at - 1)) {
       const folder = name.slice(0, at);

@@ -26,7 +26,7 @@ import {
 } from "./repo-checkin-manifest.ts";
 import { type CheckInRequest, checkRules, findPlace, type Place } from "./repo-checkin-place.ts";
 import { hasChildOnBranch, isClosed, refuseEmpty } from "./repo-checkin-rules.ts";
-import { type PlannedFile, planTree } from "./repo-checkin-tree.ts";
+import { checkFolders, type PlannedFile, planTree } from "./repo-checkin-tree.ts";
 import { filesChecksum } from "./repo-checksum.ts";
 import type { Rid } from "./repo-content.ts";
 import { filesOf, type Manifest } from "./repo-manifest.ts";
@@ -56,10 +56,11 @@ export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
     const { parent, isPrivate } = place;
     checkRules(repo, request, date, place);
     const before = parent === undefined ? [] : [...filesOf(parent)];
-    const plan = planTree(before, request.edits, request.wholeTree ?? false);
+    const plan = planOf(before, request);
     const batch = new ReceiveBatch(repo, { user: request.user, onWrong: "throw" });
     const store = (bytes: Uint8Array) => batch.add(bytes, { isPrivate, isUnsent: true });
     const files = plan.map((file) => toEntry(repo, file, store));
+    if (!isPrivate) publish(repo, files, store);
     if (!request.allow?.empty && place.merges.length === 0 && isSameTree(before, files)) refuseEmpty();
     const full = fullManifest(partsOf(repo, request, date, place, files));
     const rid = store(formatArtifact(chooseForm(repo, request, parent, full)));
@@ -99,10 +100,35 @@ function initialCheckIn(user: string, date: EpochMs): CheckIn {
   });
 }
 
+/** @throws NameError, those of `planTree` */
+function planOf(before: readonly FileEntry[], request: CheckInRequest): readonly PlannedFile[] {
+  const { tree, edits, wholeTree = false } = request;
+  if (tree === undefined) return planTree(before, edits, wholeTree);
+  checkFolders(new Map(tree.map((file) => [file.name, file])));
+  return tree;
+}
+
+/** What a public check-in lists is public from now on, though it came in with a private one. */
+function publish(
+  { db, content }: Repo,
+  files: readonly FileEntry[],
+  store: (bytes: Uint8Array) => Rid,
+): void {
+  if (db.prepare("SELECT 1 FROM private LIMIT 1").value() === undefined) return;
+  for (const { hash } of files) {
+    const rid = content.ridOf(hash!);
+    const bytes = rid !== undefined && content.isPrivate(rid) ? content.get(rid) : undefined;
+    if (bytes !== undefined) store(bytes);
+  }
+}
+
 /** The F card of a planned file; stores its content if that is new. */
 function toEntry(repo: Repo, file: PlannedFile, store: (bytes: Uint8Array) => Rid): FileEntry {
   const { name, source, permission, priorName } = file;
-  const hash = "hash" in source ? source.hash : repo.content.hashOf(store(source.content));
+  const hash =
+    "hash" in source
+      ? source.hash
+      : repo.content.hashOf(store("content" in source ? source.content : source.read()));
   return priorName === undefined ? { name, hash, permission } : { name, hash, permission, priorName };
 }
 

@@ -82,7 +82,7 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
       "theirs (user: dev tags: trunk)",
     );
     const refused = await cli(["repo", "ci", "-m", "x", "file.txt", ...inCheckout]);
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("this is a checkout") });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("none of the files named") });
   });
 });
 
