@@ -37,7 +37,8 @@ const STOCK_COMMITS = numberOption("stock", 40);
 const PACE_MS = 1000 / numberOption("rate", 10);
 /** As an announcement, a request, and a reply with a manifest and a file. */
 const BYTES = { announcement: 500, request: 300, reply: 900 };
-const WARM_UP = 10;
+/** Ten seconds: a leaf runs for weeks, and its code is slow while it is new. */
+const WARM_UP = 100;
 const LATE_MS = 30_000;
 const BRIDGE_POLL_MS = 1000;
 const BRIDGE_COMMITS = 8;

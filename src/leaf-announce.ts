@@ -57,9 +57,12 @@ export class LeafAnnounce {
     );
   }
 
-  /** @param reply see `Announcement` */
-  tell(news: News, reply: Uint8Array | undefined): void {
-    const { subject, peerId, http, iroh, linkOf } = this.options;
+  /** @param makeReply the `reply` of `Announcement`, asked for when there is somebody to tell */
+  tell(news: News, makeReply: () => Uint8Array | undefined): void {
+    const links = this.linksFor(news);
+    if (links.length === 0) return;
+    const reply = makeReply();
+    const { subject, peerId, http, iroh } = this.options;
     const newest = news.items[0]!;
     const announcement: Announcement = {
       version: ANNOUNCEMENT_VERSION,
@@ -74,14 +77,17 @@ export class LeafAnnounce {
     };
     const bare = formatAnnouncement(announcement);
     const payload = reply === undefined ? bare : formatAnnouncement({ ...announcement, reply });
+    for (const link of links) this.publish(link, subject, payload.length <= link.maxPayload ? payload : bare);
+  }
+
+  /** All that are connected but the one that all of it came through. */
+  private linksFor({ items, count }: News): NatsLink[] {
+    const { linkOf } = this.options;
     // Of what is not told one by one the origin is not known.
     const [first, ...others] =
-      news.count > news.items.length ? [undefined] : new Set(news.items.map(({ source }) => linkOf(source)));
+      count > items.length ? [undefined] : new Set(items.map(({ source }) => linkOf(source)));
     const heardOn = others.length === 0 ? first : undefined;
-    for (const link of this.links.keys()) {
-      if (link === heardOn || !link.isConnected) continue;
-      this.publish(link, subject, payload.length <= link.maxPayload ? payload : bare);
-    }
+    return [...this.links.keys()].filter((link) => link !== heardOn && link.isConnected);
   }
 
   private publish(link: NatsLink, subject: string, payload: Uint8Array): void {

@@ -196,7 +196,7 @@ export class LeafMesh {
   }
 
   private tell(news: News, repo: Repo): void {
-    this.announce.tell(news, this.nats.links.length === 0 ? undefined : this.answer(news, repo));
+    this.announce.tell(news, () => this.answer(news, repo));
     if (!this.about.push) return;
     const bridge = this.bridge();
     for (const peer of [...this.about.pushTo, ...(bridge === undefined ? [] : [bridge])]) {
