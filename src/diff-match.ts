@@ -9,8 +9,8 @@
  * after an indentation changed, is passed over. The list is not the shortest there is, but one that reads well, and the
  * one that Fossil prints: two programs that annotate or merge the same file should agree.
  *
- * At the end blocks of insertions and of deletions that could as well begin some lines earlier or later are moved to where
- * the lines around them are short, for instance empty.
+ * At the end, unless they are to stay as found, blocks of insertions and of deletions that could as well begin some lines
+ * earlier or later are moved to where the lines around them are short, for instance empty.
  *
  * Cost: lines times the depth of the blocks found; memory: a few numbers for each line.
  *
@@ -54,16 +54,18 @@ const SURE_PART = 7;
  *
  * @param keyOf what of a line is compared; the line itself unless given
  * @param residueOf the hash that decides where lines are looked for (`diff-chains.ts`)
+ * @param isMoved whether blocks are moved to where they read best: for diffs and merges, not for annotations
  */
 export function matchLines(
   from: readonly string[],
   to: readonly string[],
   keyOf?: (line: string) => string,
   residueOf: Residue = lineResidue,
+  isMoved = true,
 ): Edit[] {
   const matcher = new Matcher(from, to, keyOf, residueOf);
   const edits = matcher.run();
-  moveBlocks(edits, from, to, matcher);
+  if (isMoved) moveBlocks(edits, from, to, matcher);
   while (edits.length > 0 && isEmpty(edits.at(-1)!)) edits.pop();
   return edits;
 }

@@ -37,13 +37,18 @@ export const CONTEXT_LINES = 5;
 export function diffText(from: Uint8Array, to: Uint8Array, options: DiffOptions = {}): TextDiff | undefined {
   const [lines1, lines2] = [splitLines(from, options.stripCr), splitLines(to, options.stripCr)];
   if (lines1 === undefined || lines2 === undefined) return undefined;
-  return { from: lines1, to: lines2, edits: matchLines(lines1, lines2, KEYS[options.ignore ?? "nothing"]) };
+  return {
+    from: lines1,
+    to: lines2,
+    edits: matchLines(lines1, lines2, LINE_KEYS[options.ignore ?? "nothing"]),
+  };
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what Fossil skips at the beginning
 const LEADING = /^[\u0000-\u0020]+/;
 const BLANKS = /[\b\t\n\f\r ]+/g;
-const KEYS = {
+/** What of a line counts. */
+export const LINE_KEYS = {
   nothing: undefined,
   "trailing-space": trimTrailing,
   "all-space": (line: string) => line.replace(LEADING, "").replace(BLANKS, ""),
