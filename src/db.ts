@@ -22,6 +22,7 @@ import {
   SQLiteError,
   type SQLQueryBindings,
 } from "bun:sqlite";
+import { type Bytes, free } from "./bytes.ts";
 import { RepoError } from "./errors.ts";
 import { faultPoint } from "./fault-point.ts";
 import { BUSY_TIMEOUT_MS, CLOSE_BUSY_TIMEOUT_MS } from "./limits.ts";
@@ -36,6 +37,11 @@ export interface DbOptions {
   readonly mode: DbMode;
   /** How long to wait for another process's lock, in milliseconds. */
   readonly busyTimeoutMs?: number;
+}
+
+export interface RunResult {
+  readonly changes: number;
+  readonly lastInsertRowid: number;
 }
 
 /** A prepared statement. Rows are objects keyed by column name; blobs are `Uint8Array`. */
@@ -84,7 +90,7 @@ export class Statement<R = Row> {
     }
   }
 
-  run(...params: SqlValue[]): { readonly changes: number; readonly lastInsertRowid: number } {
+  run(...params: SqlValue[]): RunResult {
     return this.guard(params, () => {
       const { changes, lastInsertRowid } = this.inner.run(...(params as SQLQueryBindings[]));
       return { changes, lastInsertRowid: Number(lastInsertRowid) };
@@ -121,6 +127,9 @@ export class Db {
   private readonly inner: Database;
   private readonly statements = new Map<string, Statement>();
   private depth = 0;
+  /** Of the statement that `runLarge` runs. */
+  private spare: Bytes | undefined;
+  private hasBound = false;
   private rollbacks = 0;
 
   private constructor(
@@ -196,6 +205,28 @@ export class Db {
       return use(statement);
     } finally {
       statement.finalize();
+    }
+  }
+
+  /**
+   * Runs a statement with a large parameter, and keeps neither: a statement holds what was bound to it until it runs
+   * again. The condition `fx_bound()` in `sql` is true, and asked for before a row is made, when SQLite has its own copy of every
+   * parameter: `spare`, if given, is freed then, so that it is not there beside the copy and the row.
+   */
+  runLarge(sql: string, params: readonly SqlValue[], spare?: Bytes): RunResult {
+    if (!this.hasBound) {
+      this.inner.function("fx_bound", () => {
+        if (this.spare !== undefined) free(this.spare);
+        this.spare = undefined;
+        return 1;
+      });
+      this.hasBound = true;
+    }
+    this.spare = spare;
+    try {
+      return this.once(sql, (statement) => statement.run(...params));
+    } finally {
+      this.spare = undefined;
     }
   }
 

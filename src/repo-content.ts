@@ -22,7 +22,7 @@
  * Rules: fossil-facts E; Fossil `src/content.c`.
  */
 
-import { EMPTY, freeLarge } from "./bytes.ts";
+import { type Bytes, EMPTY, freeLarge } from "./bytes.ts";
 import type { Db } from "./db.ts";
 import { deltaOutputSize } from "./delta.ts";
 import { applyDelta } from "./delta-decode.ts";
@@ -46,6 +46,8 @@ export interface StoredContent {
   readonly size: number;
   /** The artifact `bytes` is a delta of. */
   readonly source: Rid | undefined;
+  /** Nobody needs `bytes` once they are stored. */
+  readonly isSpare?: boolean;
 }
 
 export interface InsertOptions {
@@ -58,6 +60,8 @@ export interface InsertOptions {
 const DELTIFY_MIN_BYTES = 50;
 /** A delta must be smaller than this part of the artifact. */
 const DELTIFY_MAX_RATIO = 0.75;
+/** From this length on what is stored is not left in memory longer than it must. */
+const LARGE_BYTES = 1_000_000;
 /** Of the artifacts expanded on the way to another, each of this many is cached. */
 const CACHE_EVERY = 8;
 
@@ -200,7 +204,7 @@ export class Content extends BlobTable {
         `an artifact of ${content.length} bytes exceeds ${ARTIFACT_MAX_BYTES}`,
       );
     }
-    const pack = () => ({ bytes: packBlob(content), size: content.length, source: undefined });
+    const pack = () => ({ bytes: packBlob(content), size: content.length, source: undefined, isSpare: true });
     const rid = this.store(hash, pack, options);
     this.cache.add(hash, content);
     return rid;
@@ -218,7 +222,7 @@ export class Content extends BlobTable {
     if (declared !== size) {
       throw new FormatError("delta-size", `delta for ${hash} makes ${declared} bytes, expected ${size}`);
     }
-    return this.store(hash, () => ({ bytes: packBlob(delta), size, source }), options);
+    return this.store(hash, () => ({ bytes: packBlob(delta), size, source, isSpare: true }), options);
   }
 
   /**
@@ -340,15 +344,22 @@ export class Content extends BlobTable {
 
   private writeRow(hash: Hash, phantom: Rid | undefined, stored: StoredContent, rcvid: number): Rid {
     const { size, bytes } = stored;
-    if (phantom === undefined) {
+    const isLarge = bytes.length >= LARGE_BYTES;
+    let rid = phantom;
+    if (rid === undefined) {
       const insert = this.db.prepare("INSERT INTO blob(rcvid,size,uuid,content) VALUES(?,?,?,?)");
-      return insert.run(rcvid, size, hash, bytes).lastInsertRowid as Rid;
+      rid = insert.run(rcvid, size, hash, isLarge ? null : bytes).lastInsertRowid as Rid;
+    } else {
+      this.db
+        .prepare("UPDATE blob SET rcvid=?, size=?, content=? WHERE rid=?")
+        .run(rcvid, size, isLarge ? null : bytes, rid);
+      this.db.prepare("DELETE FROM phantom WHERE rid=?").run(rid);
     }
-    this.db
-      .prepare("UPDATE blob SET rcvid=?, size=?, content=? WHERE rid=?")
-      .run(rcvid, size, bytes, phantom);
-    this.db.prepare("DELETE FROM phantom WHERE rid=?").run(phantom);
-    return phantom;
+    if (isLarge) {
+      const spare = stored.isSpare === true ? (bytes as Bytes) : undefined;
+      this.db.runLarge("UPDATE blob SET content=? WHERE rid=? AND fx_bound()", [bytes, rid], spare);
+    }
+    return rid;
   }
 
   private checkSource(hash: Hash, rid: Rid | undefined, source: Rid, isPrivate: boolean): void {

@@ -65,6 +65,8 @@ CREATE TABLE unversioned(
 )`;
 
 const ENCODING = { plain: 0, compressed: 1 } as const;
+/** From this length on what is stored is not left in memory longer than it must. */
+const LARGE_BYTES = 1_000_000;
 /** Compressed content is kept when it is at most this part of the original. */
 const COMPRESSED_MAX_RATIO = 0.8;
 const CATALOG_HASH_NAME = "uv-hash";
@@ -203,6 +205,8 @@ export class Unversioned {
     const packed = content === null || content.length === 0 ? undefined : packBlob(content);
     const isSmaller = packed !== undefined && packed.length <= COMPRESSED_MAX_RATIO * content!.length;
     const { name, mtime, hash, size } = entry;
+    const stored = isSmaller ? packed : content;
+    const isLarge = stored !== null && stored.length >= LARGE_BYTES;
     db.write(() => {
       if (!this.hasTable) db.exec(TABLE_SQL);
       db.prepare(
@@ -214,8 +218,12 @@ export class Unversioned {
         hash ?? null,
         size,
         isSmaller ? ENCODING.compressed : ENCODING.plain,
-        isSmaller ? packed : content,
+        isLarge ? null : stored,
       );
+      if (isLarge) {
+        const spare = isSmaller ? packed : undefined;
+        db.runLarge("UPDATE unversioned SET content=? WHERE name=? AND fx_bound()", [stored, name], spare);
+      }
       config.unset(CATALOG_HASH_NAME);
     });
   }

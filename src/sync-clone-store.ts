@@ -120,7 +120,7 @@ class PageStore {
       return { bytes: card.content, size: card.size, source };
     }
     const size = source === undefined ? card.content.length : deltaOutputSize(card.content);
-    return { bytes: packBlob(card.content), size, source };
+    return { bytes: packBlob(card.content), size, source, isSpare: true };
   }
 
   private sourceOf(hash: Hash, isPrivate: boolean): Rid {

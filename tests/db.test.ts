@@ -83,6 +83,33 @@ describe("values", () => {
   });
 });
 
+describe("large parameters", () => {
+  const SQL = "UPDATE t SET b=? WHERE a=? AND fx_bound()";
+
+  test("what is spare is freed, and stored all the same", () => {
+    const db = create();
+    db.exec("INSERT INTO t(a) VALUES(1),(2)");
+    const [spare, kept] = [new Uint8Array(100_000).fill(7), new Uint8Array(100_000).fill(8)];
+    expect(db.runLarge(SQL, [spare, 1], spare).changes).toBe(1);
+    expect(db.runLarge(SQL, [kept, 2]).changes).toBe(1);
+    expect([spare.length, kept.length]).toEqual([0, 100_000]);
+    const stored = db.prepare("SELECT b FROM t ORDER BY a").values<[Uint8Array]>();
+    expect(stored.map(([b]) => [b.length, b.at(-1)])).toEqual([
+      [100_000, 7],
+      [100_000, 8],
+    ]);
+    db.close();
+  });
+
+  test("one that is refused leaves the connection usable", () => {
+    const db = create();
+    db.exec("INSERT INTO t VALUES(1,'x'); CREATE UNIQUE INDEX u ON t(b); INSERT INTO t VALUES(2,'y')");
+    expect(codeOf(() => db.runLarge(SQL, ["x", 2]))).toBe("sql");
+    expect(db.runLarge(SQL, ["z", 2]).changes).toBe(1);
+    db.close();
+  });
+});
+
 describe("iterate", () => {
   test("leaving the loop early holds no lock", () => {
     const db = create();

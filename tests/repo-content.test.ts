@@ -86,6 +86,18 @@ describe("insert and get", () => {
     expect(places(content, rid)).toEqual(["unclustered"]);
   });
 
+  test.each([false, true])("large content, a phantom before: %j", (isPhantom) => {
+    using scratch = new ScratchRepo();
+    const { content } = scratch.repo;
+    const bytes = seededRandom(4n).bytes(1_500_000);
+    const hash = content.nameOf(bytes);
+    if (isPhantom) content.ridOrPhantom(hash, false);
+    const rid = content.insert(hash, bytes, PUBLIC);
+    expect(bytes.length).toBe(1_500_000);
+    expect(places(content, rid)).toEqual(["unclustered"]);
+    expect(Buffer.compare(scratch.reopen().content.get(rid)!, bytes)).toBe(0);
+  });
+
   test("the same content twice is one row, of the first receipt", () => {
     using scratch = new ScratchRepo();
     const { content, db } = scratch.repo;
