@@ -57,6 +57,9 @@ export const repoCommand = group({
     zip: async () => (await import("./cmd-repo-archive.ts")).zipCommand,
     tar: async () => (await import("./cmd-repo-archive.ts")).tarCommand,
     query: async () => (await import("./cmd-repo-query.ts")).queryCommand,
+    private: async () => (await import("./cmd-repo-private.ts")).privateCommand,
+    deconstruct: async () => (await import("./cmd-repo-deconstruct.ts")).deconstructCommand,
+    reconstruct: async () => (await import("./cmd-repo-deconstruct.ts")).reconstructCommand,
     shun: async () => (await import("./cmd-repo-shun.ts")).shunCommand,
   },
 });
