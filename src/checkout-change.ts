@@ -4,13 +4,25 @@
  */
 import type { Checkout } from "./checkout-db.ts";
 import { TreeChange } from "./checkout-tree.ts";
+import { DryTreeChange } from "./checkout-tree-dry.ts";
 import { RepoError } from "./errors.ts";
+
+export interface ChangeOptions {
+  /** Nothing changes: files are not written, and the tables are put back though all went well. */
+  readonly dryRun?: boolean;
+}
 
 /**
  * @throws what `body` throws; RepoError `checkout-torn` (data: names) when files could not be put back after that
  */
-export function changeTree<T>(checkout: Checkout, body: (tree: TreeChange) => T): T {
-  const tree = new TreeChange(checkout.root, checkout.settings.allowsLinks);
+export function changeTree<T>(
+  checkout: Checkout,
+  body: (tree: TreeChange) => T,
+  { dryRun = false }: ChangeOptions = {},
+): T {
+  const { root, settings } = checkout;
+  if (dryRun) return tryOut(checkout, () => body(new DryTreeChange(root, settings.allowsLinks)));
+  const tree = new TreeChange(root, settings.allowsLinks);
   try {
     return checkout.write(() => body(tree));
   } catch (error) {
@@ -27,4 +39,22 @@ export function changeTree<T>(checkout: Checkout, body: (tree: TreeChange) => T)
       },
     );
   }
+}
+
+/** Ends a transaction that is not to be committed. */
+class TriedOut extends Error {
+  override name = "TriedOut";
+}
+
+function tryOut<T>(checkout: Checkout, body: () => T): T {
+  let result: T | undefined;
+  try {
+    checkout.write(() => {
+      result = body();
+      throw new TriedOut("not to be committed");
+    });
+  } catch (error) {
+    if (!(error instanceof TriedOut)) throw error;
+  }
+  return result as T;
 }

@@ -48,7 +48,9 @@ export interface CheckoutCommit
  */
 export function commitCheckout(checkout: Checkout, request: CheckoutCommit): CheckInResult {
   return changeTree(checkout, (tree) => {
-    const files = refresh(checkout, { hash: request.hash ?? false, requireFiles: true });
+    // Times are whole seconds: an edit right after a command that leaves the size alone can only be seen by reading.
+    const hash = (request.hash ?? false) || checkout.settings.isOn("repo-cksum", true);
+    const files = refresh(checkout, { hash, requireFiles: true });
     const merges = pendingMerges(checkout);
     const chosen = choose(files, merges, request);
     judge(checkout, chosen, request);

@@ -25,7 +25,7 @@ import type { Rid } from "./repo-content.ts";
 export interface SwitchOptions {
   /** Whatever changed files hold is lost. */
   readonly force?: boolean;
-  /** No file changes, only the tables and the files of the setting `manifest`. */
+  /** No content changes, only the tables, permissions and the files of the setting `manifest`. */
   readonly keep?: boolean;
   /** Files whose content is not here are left out. */
   readonly forceMissing?: boolean;
@@ -54,6 +54,7 @@ export function switchTo(checkout: Checkout, target: Rid, options: SwitchOptions
     const change = options.keep
       ? NOTHING
       : replaceFiles(checkout, before, rows, tree, options.force ?? false);
+    if (options.keep) for (const row of rows) tree.setExecutable(row.pathname, row.isexe !== 0);
     checkout.db.prepare("DELETE FROM vfile WHERE vid!=?").run(target);
     checkout.settings.refresh();
     const kept = makeEmptyFolders(checkout, tree);
