@@ -24,6 +24,8 @@ export class CheckoutPair implements Disposable {
     rmSync(this.dir.join("base/tree/.keep"));
     stock.okSync(["open", this.repository("base")], { cwd: this.tree("base") });
     stock.okSync(["settings", "autosync", "off"], { cwd: this.tree("base") });
+    // Files change several times within a second here, often to the same size.
+    stock.okSync(["settings", "mtime-changes", "off"], { cwd: this.tree("base") });
   }
 
   tree(copy: string): string {
@@ -51,6 +53,7 @@ export class CheckoutPair implements Disposable {
       "--no-warnings",
       "--nosign",
       "--allow-fork",
+      "--allow-conflict",
       "--date-override",
       date,
       "--user-override",

@@ -1,0 +1,84 @@
+/** Merges of random histories, and the forms of merge, compared with those of stock on copies of one checkout. */
+import { describe, expect, test } from "bun:test";
+import { randomBelow, seededRandom } from "../../../src/random.ts";
+import { stocks } from "../stock.ts";
+import { change, makeHistory } from "./merge-history.ts";
+import { CheckoutPair } from "./two-checkouts.ts";
+
+const SEEDS = Number(process.env["EDGESYNC_TEST_MERGES"] ?? 8);
+const FIRST = Number(process.env["EDGESYNC_TEST_MERGE_FIRST"] ?? 1);
+
+/** Lines that only one version prints, or that say how to undo. */
+function shown(stdout: string): string {
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "" && !/undo" is available/.test(line))
+    .join("\n");
+}
+
+/** 2.21 leaves out suggestions, and files that both sides added. */
+const withoutSuggestions = (files: Record<string, string>) =>
+  Object.fromEntries(
+    Object.entries(files).map(([name, content]) => [
+      name,
+      content.replace(/^#{7} SUGGESTED[\s\S]*?(?=^\|{7} COMMON)/gm, ""),
+    ]),
+  );
+
+describe.each(stocks())("fossil $version", (stock) => {
+  const isOld = !stock.atLeast(2, 27);
+
+  test(`${SEEDS} random merges end the same`, async () => {
+    for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+      using pair = new CheckoutPair(stock);
+      const random = seededRandom(BigInt(seed));
+      makeHistory(pair, random);
+      if (randomBelow(random, 2) === 0) {
+        change(
+          random,
+          pair.tree("base"),
+          (...words) => pair.fossil("base", ...words).code === 0,
+          (name, text) => pair.write(name, text),
+          Object.keys(pair.files("base")),
+        );
+      }
+      const forms: readonly (readonly string[])[] = [
+        ["feature"],
+        ["--cherrypick", "feature"],
+        ["--backout", "feature"],
+        ["--integrate", "feature"],
+        ["--baseline", "root:feature", "feature"],
+        ["--binary", "*.txt", "feature"],
+        ["-K", "feature"],
+      ];
+      const form = forms[randomBelow(random, forms.length)]!;
+      const { ours, theirs } = pair.fork();
+      const other = pair.fossil(theirs, "merge", ...form);
+      if (isOld && other.stderr.includes("no common ancestor for")) continue;
+      // Stock makes no folder for a link that a merge renames.
+      if (other.stderr.includes("unable to create symlink")) continue;
+      const mine = await pair.edgesync(ours, "merge", ...form);
+      const what = { seed, form };
+      if (other.code !== 0) {
+        expect({ ...what, why: other.stderr, failed: mine.code !== 0 }).toEqual({
+          ...what,
+          why: other.stderr,
+          failed: true,
+        });
+        continue;
+      }
+      expect({ ...what, out: shown(mine.stdout) || mine.stderr }).toEqual({
+        ...what,
+        out: shown(other.stdout),
+      });
+      const conflicts = /WARNING: (\d+) merge conflicts/.exec(other.stderr)?.[1];
+      expect({ ...what, code: mine.code }).toEqual({ ...what, code: conflicts === undefined ? 0 : 3 });
+      const [left, right] = [pair.look(ours), pair.look(theirs)];
+      expect({ ...what, files: isOld ? withoutSuggestions(left.files) : left.files }).toEqual({
+        ...what,
+        files: right.files,
+      });
+      expect({ ...what, ...left.tables }).toEqual({ ...what, ...right.tables });
+    }
+  }, 120_000);
+});
