@@ -45,10 +45,10 @@ export function concat(parts: readonly Uint8Array[]): Bytes {
 
 /**
  * Gives the memory of `bytes` back at once instead of when garbage is next collected. Neither they nor anything
- * that shares their buffer can be used afterwards.
+ * that shares their buffer can be used afterwards. Bytes that were given back before are passed over.
  */
 export function free(bytes: Bytes): void {
-  bytes.buffer.transfer(0);
+  if (!bytes.buffer.detached) bytes.buffer.transfer(0);
 }
 
 /** What is smaller than this is left to the collector. */

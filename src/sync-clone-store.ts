@@ -6,6 +6,7 @@
  * Deltas mostly come before their source (fossil-facts G10), which then is a phantom until it comes. What
  * cannot be stored at all is left out, a phantom in its place, and named.
  */
+import type { Bytes } from "./bytes.ts";
 import { deltaOutputSize } from "./delta.ts";
 import { type ErrorRecord, errorToRecord, FormatError, LimitError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
@@ -42,20 +43,22 @@ export interface PageOptions {
 }
 
 /**
- * Stores the artifacts and the configuration of a reply. The caller holds a write transaction.
+ * Stores the artifacts and the configuration of a reply. The caller holds a write transaction. The message is used up: an
+ * artifact that is nearly all of it is not there beside what SQLite makes of it.
  *
  * @throws FormatError: the reply is damaged
  */
 export function storePage(
   file: CloneFile,
-  message: Uint8Array,
+  message: Bytes,
   { peer, private: takesPrivate }: PageOptions,
   sink: StoreSink,
 ): StoredPage {
   const page = new PageStore(file, file.rcvid(peer), sink);
   // What depends on its rows is made when all is linked.
   const configuration = new ConfigExchange(file.repo);
-  const reader = new CardReader(message, "server");
+  let unread = message;
+  let reader = new CardReader(unread, "server");
   let nextIsPrivate = false;
   for (let card = reader.next(); card !== undefined; card = reader.next()) {
     // What follows an error does not count.
@@ -64,10 +67,24 @@ export function storePage(
     if (card.type === "config") configuration.receive(card);
     if (card.type !== "cfile" && card.type !== "file") continue;
     // Private content that nobody asked for is not taken (fossil-facts G25).
-    if (!nextIsPrivate || takesPrivate) page.take(card, nextIsPrivate);
+    if (!nextIsPrivate || takesPrivate) {
+      const isSpare = isMostOf(unread, card);
+      if (isSpare) {
+        unread = unread.slice(reader.end);
+        reader = new CardReader(unread, "server");
+      }
+      page.take(card, nextIsPrivate, isSpare);
+    }
     nextIsPrivate = false;
   }
   return page.result;
+}
+
+/** So that what comes after it can be copied. */
+const MESSAGE_SPARE_MIN_BYTES = 16_000_000;
+
+function isMostOf(message: Bytes, { content }: CfileCard | FileCard): boolean {
+  return content.length >= MESSAGE_SPARE_MIN_BYTES && content.length >= 0.9 * message.length;
 }
 
 class PageStore {
@@ -86,7 +103,8 @@ class PageStore {
     return { storedCount, knownCount, refused };
   }
 
-  take(card: CfileCard | FileCard, isPrivate: boolean): void {
+  /** @param isSpare whether nobody needs the message any more that the card is in */
+  take(card: CfileCard | FileCard, isPrivate: boolean, isSpare: boolean): void {
     const { content } = this.file.repo;
     const { hash } = card;
     if (content.isShunned(hash)) return;
@@ -97,7 +115,7 @@ class PageStore {
       return;
     }
     try {
-      const stored = this.toStored(card, isPrivate);
+      const stored = { isSpare, ...this.toStored(card, isPrivate) };
       const rid = content.insertStored(hash, stored, { rcvid: this.rcvid, isPrivate });
       this.sink.stored(rid, stored.source, stored.size);
       this.storedCount++;

@@ -37,6 +37,11 @@ export class CardReader implements Iterable<Card> {
     private readonly cardMaxCount = CARD_MAX_COUNT,
   ) {}
 
+  /** Offset after the card that `next` returned last, its payload included. */
+  get end(): number {
+    return this.position;
+  }
+
   /**
    * The next card, or `undefined` at the end.
    *

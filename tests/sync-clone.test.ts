@@ -362,6 +362,20 @@ describe("wrong content", () => {
   });
 });
 
+describe("a page that is nearly all one artifact", () => {
+  test("gives all that it has", async () => {
+    const words = new Uint32Array(4_050_000);
+    let state = 1;
+    for (let i = 0; i < words.length; i++) words[i] = state = Math.imul(state, 1_664_525) + 1_013_904_223;
+    const large = new Uint8Array(words.buffer);
+    const page = [cfile(sha3("x\n"), "x\n"), cfile(sha3(large), large), cfile(sha3("y\n"), "y\n")];
+    const summary = await clone(scripted(onePage(...page)).transport);
+    expect(summary.refused).toEqual([]);
+    expect(opened(holdings)).toEqual([sha3("x\n"), sha3(large), sha3("y\n")].sort());
+    expect(await problems()).toEqual([]);
+  });
+});
+
 describe("a peer that never ends", () => {
   const rounds = async (script: Script) => {
     const { transport, requests } = scripted(script);
