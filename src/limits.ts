@@ -63,7 +63,7 @@ export const UPLOAD_BUDGET_BYTES = 250_000;
 export const CONTENT_CACHE_BYTES = 32_000_000;
 
 /** File entries of parsed check-ins kept in memory while linking; 8 to 200 bytes each. */
-export const MANIFEST_CACHE_FILES_COUNT = 100_000;
+export const MANIFEST_CACHE_FILES_COUNT = 40_000;
 
 /** Hashes whose rids are kept in memory while linking; about 150 bytes each. */
 export const RID_CACHE_COUNT = 100_000;
@@ -138,10 +138,10 @@ export const CLONE_IDLE_ROUND_MAX_COUNT = 4;
 export const CLONE_ROUND_MAX_COUNT = 1_000_000;
 
 /** Expanded artifacts that a thread reads ahead for the one that links them. */
-export const READ_AHEAD_BYTES = 4_000_000;
+export const READ_AHEAD_BYTES = 2_000_000;
 
 /** Artifacts read ahead that are held because one further on was needed first. */
-export const READ_AHEAD_HELD_BYTES = 12_000_000;
+export const READ_AHEAD_HELD_BYTES = 4_000_000;
 
 /** How long one thread waits for another that feeds it, or is fed by it, before it takes it for dead. */
 export const RING_SILENCE_MAX_MS = 600_000;
@@ -390,3 +390,13 @@ export const DIFF_LINE_MAX_BYTES = 32_767;
 /** Entries, and bytes in all, of a ZIP archive without extensions. */
 export const ZIP_ENTRY_MAX_COUNT = 65_535;
 export const ZIP_MAX_BYTES = 4_294_967_295;
+
+/** Columns of a synced table, and the longest name of one or of a table. */
+export const TABLE_COLUMN_MAX_COUNT = 64;
+export const TABLE_NAME_MAX_LENGTH = 64;
+
+/** Largest row of a synced table, as JSON. */
+export const TABLE_ROW_MAX_BYTES = 1_048_576;
+
+/** Arrays and objects in one another, in a JSON value of a synced table. */
+export const JSON_MAX_DEPTH = 64;

@@ -72,6 +72,9 @@ const HELD: Readonly<Record<Name, Held>> = {
   RID_CACHE_COUNT: pace("cache"),
   FILE_MEMO_COUNT: pace("cache"),
   FILENAME_CACHE_COUNT: pace("cache"),
+  READ_AHEAD_BYTES: pace("the reading thread waits for the other"),
+  READ_AHEAD_HELD_BYTES: pace("what is not found ahead is expanded"),
+  RING_SILENCE_MAX_MS: pace("a thread that died is waited for no longer"),
   DELTA_TREE_HELD_BYTES: pace("what is dropped is expanded again"),
   BUSY_TIMEOUT_MS: "db.test.ts: a lock held by another connection is an error after the time given",
   CLOSE_BUSY_TIMEOUT_MS: pace("the checkpoint is left to who has the file open"),
@@ -161,6 +164,10 @@ const HELD: Readonly<Record<Name, Held>> = {
   DIFF_LINE_MAX_BYTES: "diff-text.test.ts: the longest line, and one byte more",
   ZIP_ENTRY_MAX_COUNT: "archive.test.ts: the most entries, and one more",
   ZIP_MAX_BYTES: "archive.test.ts: the most bytes, and one more",
+  TABLE_COLUMN_MAX_COUNT: "repo-table.test.ts: the most columns, and one more",
+  TABLE_NAME_MAX_LENGTH: "repo-table.test.ts: the longest name, and one letter more",
+  TABLE_ROW_MAX_BYTES: "repo-table.test.ts: the largest row, and one byte more",
+  JSON_MAX_DEPTH: "repo-table.test.ts: the deepest JSON, and one level more",
 };
 
 test("every bound has a test, and every test is there", () => {
