@@ -223,6 +223,7 @@ class Merger {
       theirs: hashOf(merged?.rid),
       ours: this.disk(name),
       permission: permissionOf(current),
+      theirPermission: merged === undefined ? "" : permissionOf(merged),
       version: checkout.repo.content.hashOf(ends.recorded),
     });
   }

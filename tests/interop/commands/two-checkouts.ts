@@ -14,7 +14,7 @@ import type { RunResult, Stock } from "../stock.ts";
 const FIRST_DATE_MS = Date.UTC(2025, 0, 1);
 
 export class CheckoutPair implements Disposable {
-  private readonly dir = new TempDir("pair");
+  readonly dir = new TempDir("pair");
   private copies = 0;
   private checkIns = 0;
 
