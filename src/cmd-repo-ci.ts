@@ -10,13 +10,14 @@ import { isReservedName } from "./artifact-names.ts";
 import { text as decode, utf8 } from "./bytes.ts";
 import { commitCheckout } from "./checkout-commit.ts";
 import type { Checkout } from "./checkout-db.ts";
+import { AUTOSYNC_ARGS, lockClient, type PulledBefore, pullBefore, pushAfter } from "./cli-autosync.ts";
 import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { warnOfForks } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { withRepository } from "./cli-repository.ts";
 import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
-import { type ExitCode, RepoError, UsageError } from "./errors.ts";
+import { EXIT, type ExitCode, RepoError, UsageError } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import { type CheckInResult, commit } from "./repo-checkin.ts";
@@ -54,6 +55,8 @@ const ARGS = {
   allowEmpty: flag({ description: "even when nothing has changed" }),
   allowFork: flag({ description: "even when the parent has a child on this branch" }),
   allowOlder: flag({ description: "even when the parent is younger" }),
+  overrideLock: flag({ description: "even while somebody else commits on the same parent, or forks" }),
+  ...AUTOSYNC_ARGS,
 };
 
 export const ciCommand = command({
@@ -93,13 +96,51 @@ async function checkInTree(
       hint: "leave out --parent",
     });
   }
-  await withCheckout(context, "write", (checkout) => {
-    const made = commitTree(checkout, args, comment, context);
+  return withCheckout(context, "write", async (checkout) => {
+    const isPublic = !args.private && !isPrivateHere(checkout);
+    const autosync = autosyncOf(checkout, args, context);
+    const pulled = isPublic ? await pullBefore(autosync, args, context) : undefined;
+    if (!args.overrideLock && args.branch === undefined) refuseLocked(pulled);
+    const form = pulled?.avoidsDeltas ? { delta: false, baseline: true } : {};
+    const made = commitTree(checkout, { ...args, ...form }, comment, context);
+    const unlock = { client: autosync.lock.client };
+    const failure = isPublic ? await pushAfter({ ...autosync, lock: unlock }, args, context) : undefined;
     report(made, context, () => `New_Version: ${made.hash}\n`);
     if (made.isFork) context.out.note("**** warning: a fork has occurred *****");
     else warnOfForks(checkout.repo, made.rid, context);
+    if (failure === undefined) return undefined;
+    context.out.note(`WARNING: the check-in is made but was not pushed: ${failure.message}`);
+    context.out.note("  push it later with edgesync sync push");
+    return EXIT.failed;
   });
-  return undefined;
+}
+
+function isPrivateHere({ checkIn, repo }: Checkout): boolean {
+  return checkIn !== undefined && repo.content.isPrivate(checkIn);
+}
+
+function autosyncOf(checkout: Checkout, args: CiValues, context: CliContext) {
+  const { repo, settings, checkIn } = checkout;
+  const locks = checkIn !== undefined && !args.allowFork && !args.overrideLock;
+  const lock = {
+    client: () => lockClient(checkout, context),
+    ...(locks && { checkIn: repo.content.hashOf(checkIn) }),
+  };
+  return { repo, settings, command: "commit", lock } as const;
+}
+
+/** @throws RepoError `check-in-locked` */
+function refuseLocked(pulled: PulledBefore | undefined): void {
+  if (pulled?.lockHolder === undefined) return;
+  const { user, since } = pulled.lockHolder;
+  throw new RepoError(
+    "check-in-locked",
+    `${user} has been committing on the same check-in since ${formatDateTime(since * 1000)} UTC: might fork`,
+    {
+      hint: "update in a minute and try again, commit to a new branch, or use --override-lock",
+      data: { user, since },
+    },
+  );
 }
 
 function commitTree(checkout: Checkout, args: CiValues, comment: string, context: CliContext): CheckInResult {
@@ -149,7 +190,7 @@ function requestOf(
     close: args.close,
     isPrivate: args.private,
     delta: args.delta ? "always" : args.baseline ? "never" : "auto",
-    allow: { fork: args.allowFork, empty: args.allowEmpty, older: args.allowOlder },
+    allow: { fork: args.allowFork || args.overrideLock, empty: args.allowEmpty, older: args.allowOlder },
   };
 }
 

@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Checkout } from "./checkout-db.ts";
 import { checkoutAt, findCheckout } from "./checkout-place.ts";
+import { CheckoutSettings } from "./checkout-settings.ts";
 import { refreshClean, switchTo } from "./checkout-switch.ts";
+import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
 import { withCheckout } from "./cli-checkout.ts";
 import { checkInFacts, describeCheckIn, labelled } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
@@ -31,6 +33,7 @@ export const openCommand = command({
     nested: flag({ description: "inside of another checkout" }),
     forceMissing: flag({ description: "leave out files whose content is not here" }),
     setmtime: flag({ description: "give files the times of their check-ins" }),
+    ...AUTOSYNC_ARGS,
     reopen: option({ description: "this checkout's repository is now FILE", valueHint: "FILE" }, text),
   },
   examples: [
@@ -57,6 +60,8 @@ export const openCommand = command({
     const repo = Repo.open(path, { mode: "write", clock, random });
     let checkout: Checkout | undefined;
     try {
+      const settings = new CheckoutSettings({ repo, root, env });
+      if (!args.empty) await pullBefore({ repo, settings, command: "open" }, args, context);
       const target = args.empty ? undefined : findTarget(repo, args.version);
       checkout = Checkout.create(root, path, repo, env);
       const { force, keep, forceMissing, setmtime } = args;

@@ -4,6 +4,7 @@ import { updateTarget } from "./checkout-target.ts";
 import { UndoLog } from "./checkout-undo.ts";
 import { type UpdateStep, updateTo } from "./checkout-update.ts";
 import { pendingMerges } from "./checkout-vfile.ts";
+import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
 import { shownName, treeNames, withCheckout } from "./cli-checkout.ts";
 import {
   type CheckInFacts,
@@ -27,6 +28,7 @@ export const updateCommand = command({
     dryRun: flag({ description: "say what would be done", alias: ["n"] }),
     forceMissing: flag({ description: "leave out files whose content is not here" }),
     setmtime: flag({ description: "give files the times of their check-ins" }),
+    ...AUTOSYNC_ARGS,
   },
   examples: [
     { line: "edgesync repo update", about: "to what has come in on this branch" },
@@ -35,8 +37,9 @@ export const updateCommand = command({
   ],
   run: async (args, context) => {
     const { files, dryRun, forceMissing, setmtime: setTimes } = args;
-    return withCheckout(context, "read", (checkout) => {
-      const { repo, checkIn } = checkout;
+    return withCheckout(context, "write", async (checkout) => {
+      const { repo, checkIn, settings } = checkout;
+      if (!dryRun) await pullBefore({ repo, settings, command: "update" }, args, context);
       const target = targetOf(checkout, args);
       const before = checkIn === undefined ? null : checkInFacts(repo, checkIn);
       const steps = updateTo(checkout, target, {

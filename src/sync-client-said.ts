@@ -6,7 +6,7 @@ import { parseDate } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import { unknownCard } from "./sync-reply.ts";
 import type { PeerVersion } from "./sync-version.ts";
-import type { Card } from "./xfer-card.ts";
+import type { Card, CiLockFailPragma } from "./xfer-card.ts";
 
 /** A reply takes time to arrive: a peer whose clock is behind by less than this is not behind. */
 const SKEW_TOLERANCE_MS = 20_000;
@@ -16,6 +16,10 @@ export class ServerSaid {
   version: PeerVersion | undefined;
   /** The text of the first `error` card. What follows it does not count. */
   error: string | undefined;
+  /** Somebody else is about to commit on the check-in that a lock was asked for. */
+  lockHolder: Pick<CiLockFailPragma, "user" | "since"> | undefined;
+  /** The peer wants no delta manifests. */
+  avoidsDeltas = false;
   /** The peer's clock minus ours; 0 when it cannot be told apart. */
   skewMs = 0;
 
@@ -43,6 +47,12 @@ export class ServerSaid {
         break;
       case "pragma server-version":
         this.version = { version: card.version, date: card.date ?? 0, time: card.time ?? 0 };
+        break;
+      case "pragma ci-lock-fail":
+        this.lockHolder = { user: card.user, since: card.since };
+        break;
+      case "pragma avoid-delta-manifests":
+        this.avoidsDeltas = true;
         break;
       case "comment":
         this.noteTime(card.text);

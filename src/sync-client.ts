@@ -29,6 +29,7 @@ import type { Rid } from "./repo-content.ts";
 import { type Refusal, receiveAll, SHUNNED_SOURCE } from "./repo-receive.ts";
 import { wantedHashes } from "./repo-serve.ts";
 import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
+import type { ServerSaid } from "./sync-client-said.ts";
 import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
 import { type ClientRequest, type Credentials, signedRequest } from "./sync-request.ts";
 import {
@@ -59,6 +60,8 @@ export interface ClientOptions {
   readonly hints?: readonly Hash[];
   /** Nothing else is new: the first reply need not say what the peer has. */
   readonly onlyHints?: boolean;
+  /** Says that this client is about to commit on a check-in, or, without one, that it no longer is. */
+  readonly lock?: { readonly client: Hash; readonly checkIn?: Hash };
   /** Bound on the rounds; default `SYNC_ROUND_MAX_COUNT`. */
   readonly roundMaxCount?: number;
 }
@@ -89,6 +92,10 @@ export class SyncClient {
   readonly messages: string[] = [];
   /** How far the peer's clock is from ours, in milliseconds: the largest seen, positive when it is ahead. */
   skewMs = 0;
+  /** Who else is about to commit on the check-in that a lock was asked for, since when (seconds since 1970). */
+  lockHolder: ServerSaid["lockHolder"];
+  /** The peer wants no delta manifests. */
+  avoidsDeltas = false;
 
   private readonly repo: Repo;
   private readonly options: ClientOptions;
@@ -162,6 +169,7 @@ export class SyncClient {
         withPrivate: goals.private ?? false,
       });
     }
+    this.writeLock(out);
     out.comment(` ${randomHex(repo.random, 20)}`);
     return this.signed(out.finish());
   }
@@ -190,6 +198,8 @@ export class SyncClient {
     this.messages.push(...said.messages);
     if (Math.abs(said.skewMs) > Math.abs(this.skewMs)) this.skewMs = said.skewMs;
     this.remote = said.version ?? this.remote;
+    this.lockHolder ??= said.lockHolder;
+    this.avoidsDeltas ||= said.avoidsDeltas;
     this.requested = reply.requested;
     if (reply.isPullOnly) this.goals = { ...this.goals, push: false };
     totals.rounds++;
@@ -262,6 +272,14 @@ export class SyncClient {
     if (this.goals.push) out.card({ type: "push", serverCode, projectCode });
     const cookie = config.get("cookie");
     if (cookie !== undefined) out.card({ type: "cookie", value: cookie });
+  }
+
+  private writeLock(out: MessageWriter): void {
+    const { lock } = this.options;
+    if (lock === undefined || this.totals.rounds > 0) return;
+    const { client, checkIn } = lock;
+    if (checkIn === undefined) out.card({ type: "pragma ci-unlock", client });
+    else out.card({ type: "pragma ci-lock", checkIn, client });
   }
 
   private writeGimmes(out: MessageWriter): void {
