@@ -49,10 +49,11 @@ export function looksLikeArtifact(bytes: Uint8Array): boolean {
 /**
  * The cards of an artifact, their Z card checked.
  *
+ * @param isChecked the Z card is known to be right
  * @throws FormatError `artifact-frame`, `artifact-checksum`
  * @throws LimitError `artifact-size` past MANIFEST_MAX_BYTES
  */
-export function openCards(artifact: Uint8Array): Cards {
+export function openCards(artifact: Uint8Array, isChecked = false): Cards {
   if (artifact.length > MANIFEST_MAX_BYTES) {
     throw new LimitError(
       "artifact-size",
@@ -63,6 +64,22 @@ export function openCards(artifact: Uint8Array): Cards {
   const { bytes, signed } = withoutSignature(artifact);
   if (!startsWithCard(bytes)) throw new FormatError("artifact-frame", "expected a card on the first line");
   if (!hasZCard(bytes)) throw new FormatError("artifact-frame", "expected a Z card on the last line");
+  if (!isChecked) checkZCard(bytes);
+  return { bytes, signed };
+}
+
+/** Whether `bytes` have the frame of an artifact and a Z card that is right. */
+export function hasRightChecksum(bytes: Uint8Array): boolean {
+  try {
+    openCards(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof FormatError || error instanceof LimitError) return false;
+    throw error;
+  }
+}
+
+function checkZCard(bytes: Uint8Array): void {
   const stated = latin1(bytes, bytes.length - 33, bytes.length - 1);
   const actual = md5Hex(bytes.subarray(0, bytes.length - Z_CARD_BYTES));
   if (stated !== actual) {
@@ -71,7 +88,6 @@ export function openCards(artifact: Uint8Array): Cards {
       `expected the Z card to hold ${actual}, got ${JSON.stringify(stated)}`,
     );
   }
-  return { bytes, signed };
 }
 
 /** The Z card, with its LF, that goes after `cards`. */

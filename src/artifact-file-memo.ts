@@ -50,6 +50,15 @@ export class FileMemo {
     return known;
   }
 
+  /** Lets go of an artifact, by its entries. @returns its bytes, which nothing here needs any more */
+  forget(files: readonly FileEntry[]): Uint8Array | undefined {
+    const lines = this.lines.get(files);
+    if (lines === undefined) return undefined;
+    this.lines.delete(files);
+    if (this.before === lines) this.before = undefined;
+    return lines.bytes;
+  }
+
   /** Has the next artifact compared with the one that holds `files`, rather than with the last one. */
   compareWith(files: readonly FileEntry[]): void {
     this.before = this.lines.get(files) ?? this.before;
@@ -76,7 +85,7 @@ export class FileLines {
   /** Where each line ends, its line feed included. The first starts at `start`, the others where one ends. */
   private readonly ends: number[] = [];
   private start = 0;
-  private readonly bytes: Buffer;
+  readonly bytes: Buffer;
   /** The line of `before` that is expected next. */
   private next = 0;
 

@@ -18,17 +18,21 @@ import { FormatError } from "./errors.ts";
 
 export { looksLikeArtifact } from "./artifact-cards.ts";
 
+export interface ParseOptions {
+  /** Shared by the parsing of many check-ins of one project, speeds it up; then the bytes must not change any more. */
+  readonly memo?: FileMemo;
+  /** The Z card is known to be right. */
+  readonly isChecked?: boolean;
+}
+
 /**
  * Reads a structural artifact. Strings and byte arrays of the result are copies of parts of `bytes`.
- *
- * @param memo shared by the parsing of many check-ins of one project, speeds it up; then `bytes` must not
- *   change any more
  * @throws FormatError `artifact-frame`, `artifact-checksum`, `artifact-card`, `artifact-order`,
  *   `artifact-card-missing`, `artifact-card-forbidden`, `artifact-rule`: `bytes` is not an artifact
  * @throws LimitError `artifact-size`
  */
-export function parseArtifact(bytes: Uint8Array, memo?: FileMemo): Artifact {
-  const framed = openCards(bytes);
+export function parseArtifact(bytes: Uint8Array, { memo, isChecked }: ParseOptions = {}): Artifact {
+  const framed = openCards(bytes, isChecked);
   const draft: Draft = { files: [], fields: [], members: [], parents: [], cherrypicks: [], tags: [], memo };
   const seen = readCards(new CardReader(framed.bytes), draft);
   const type = typeOf(seen, draft);

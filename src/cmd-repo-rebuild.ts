@@ -3,9 +3,16 @@ import { command, option, text } from "./cli-command.ts";
 import { findRepository } from "./cli-repository.ts";
 import { actingUser } from "./cli-user.ts";
 import { EXIT } from "./errors.ts";
+import { workerExecutor } from "./executor.ts";
 import { release } from "./release.ts";
 import { Repo } from "./repo.ts";
-import { rebuildRepository } from "./repo-rebuild.ts";
+import { type RebuildOptions, type RebuildReport, rebuildRepository } from "./repo-rebuild.ts";
+import { type ReadAheadJobs, rebuildReadingAhead } from "./repo-rebuild-threads.ts";
+
+/** Below this, starting a thread takes longer than it saves. */
+const THREAD_FROM_BYTES = 10_000_000;
+/** Little is expanded twice. */
+const CACHE_BYTES = 8_000_000;
 
 export const rebuildCommand = command({
   description: "computes every derived table anew from the artifacts",
@@ -20,10 +27,11 @@ export const rebuildCommand = command({
   ],
   run: async (args, { globals, out, env, clock, random }) => {
     const path = findRepository(globals);
-    const repo = Repo.open(path, { mode: "write", clock, random, anyDerivedSchema: true });
+    const cacheBytes = CACHE_BYTES;
+    const repo = Repo.open(path, { mode: "write", clock, random, anyDerivedSchema: true, cacheBytes });
     const progress = out.progress("rebuilding");
     try {
-      const report = rebuildRepository(repo, {
+      const report = await rebuild(path, repo, {
         user: actingUser(args.user, env, repo.config),
         version: `edgesync ${release.version}`,
         onProgress: ({ artifactCount, artifactTotal }) =>
@@ -42,3 +50,15 @@ export const rebuildCommand = command({
     }
   },
 });
+
+async function rebuild(path: string, repo: Repo, options: RebuildOptions): Promise<RebuildReport> {
+  if (Bun.file(path).size < THREAD_FROM_BYTES || navigator.hardwareConcurrency < 2) {
+    return rebuildRepository(repo, options);
+  }
+  const reader = workerExecutor<ReadAheadJobs>(new URL("./repo-rebuild-worker.ts", import.meta.url), 1);
+  try {
+    return await rebuildReadingAhead(reader, path, repo, options);
+  } finally {
+    await reader.close();
+  }
+}

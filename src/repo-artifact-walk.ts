@@ -43,7 +43,12 @@ interface Frame<N> {
 }
 
 /** Bound on the artifacts held for deltas still to come. What is dropped is expanded anew. */
-const HELD_BYTES = 8_000_000;
+const HELD_BYTES = 4_000_000;
+
+export interface ArtifactWalkOptions {
+  /** The memory of content is given back when it has been visited: the visitor keeps none. Default false. */
+  readonly freesContent?: boolean;
+}
 
 /** Visits `root`, a full text, and everything that depends on it. A source comes before its deltas. */
 export function walkArtifacts<N extends TreeNode>(
@@ -51,8 +56,9 @@ export function walkArtifacts<N extends TreeNode>(
   root: N,
   trees: ArtifactTrees<N>,
   visitor: ArtifactVisitor<N>,
+  { freesContent = false }: ArtifactWalkOptions = {},
 ): void {
-  const walk = new ArtifactWalk(content, trees, visitor);
+  const walk = new ArtifactWalk(content, trees, visitor, freesContent);
   walk.enter(root, undefined);
   walk.run();
 }
@@ -65,6 +71,7 @@ class ArtifactWalk<N extends TreeNode> {
     private readonly content: Content,
     private readonly trees: ArtifactTrees<N>,
     private readonly visitor: ArtifactVisitor<N>,
+    private readonly freesContent: boolean,
   ) {}
 
   run(): void {
@@ -95,6 +102,7 @@ class ArtifactWalk<N extends TreeNode> {
       this.visitor.visit(node, seen.ends.size, isFile ? undefined : seen.content);
     }
     if (node.hasDeltas) this.push(node, seen, error);
+    else if (seen?.content !== undefined) this.free(seen.content);
   }
 
   private see(node: N, source: Frame<N> | undefined): Seen {
@@ -136,7 +144,13 @@ class ArtifactWalk<N extends TreeNode> {
   }
 
   private release(frame: Frame<N>): void {
-    this.heldBytes -= frame.content?.length ?? 0;
+    if (frame.content === undefined) return;
+    this.heldBytes -= frame.content.length;
+    this.free(frame.content);
     frame.content = undefined;
+  }
+
+  private free(content: Uint8Array): void {
+    if (this.freesContent) freeLarge(content);
   }
 }

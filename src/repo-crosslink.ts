@@ -3,8 +3,7 @@
  * artifact as its content becomes available, `endLinkBatch` once, all in one write transaction. What the
  * end of a batch does, and in which order, is told in `repo-link-context.ts`.
  */
-import type { FileMemo } from "./artifact-file-memo.ts";
-import { looksLikeArtifact, parseArtifact } from "./artifact-parse.ts";
+import { looksLikeArtifact, type ParseOptions, parseArtifact } from "./artifact-parse.ts";
 import type { Artifact, ArtifactType } from "./artifact-types.ts";
 import { compareUtf8 } from "./bytes.ts";
 import { FormatError, LimitError } from "./errors.ts";
@@ -16,7 +15,7 @@ import { checkLeaves, rebuildLeaves } from "./repo-leaf.ts";
 import { linkAttachment, tellAttachments } from "./repo-link-attachment.ts";
 import { linkAwaitedCherrypicks, linkCheckIn, reparent, reparentAgain } from "./repo-link-checkin.ts";
 import { linkCluster } from "./repo-link-cluster.ts";
-import { LinkContext } from "./repo-link-context.ts";
+import { LinkContext, type LinkOptions } from "./repo-link-context.ts";
 import { linkControl } from "./repo-link-control.ts";
 import { linkForumPost } from "./repo-link-forum.ts";
 import { linkTechnote } from "./repo-link-technote.ts";
@@ -24,19 +23,26 @@ import { linkTicket, rebuildTicket } from "./repo-link-ticket.ts";
 import { linkWiki } from "./repo-link-wiki.ts";
 import { applyTimeFudges } from "./repo-time-fudge.ts";
 
-/** @param isRebuild see `LinkOptions` */
-export function beginLinkBatch(repo: Repo, isRebuild = false): LinkContext {
+/** @param options see `LinkOptions` */
+export function beginLinkBatch(repo: Repo, options: Omit<LinkOptions, "hooks"> = {}): LinkContext {
   if (!repo.db.inTransaction) throw new Error("crosslinking needs a write transaction");
-  return new LinkContext(repo, { hooks: { reparent }, isRebuild });
+  return new LinkContext(repo, { ...options, hooks: { reparent } });
 }
 
 /**
  * Links artifact `rid`, whose expanded content is `bytes`.
  *
+ * @param isChecked its Z card is known to be right
  * @returns its type; `undefined` when it is an ordinary file
  */
-export function crosslink(ctx: LinkContext, rid: Rid, bytes: Uint8Array): ArtifactType | undefined {
-  const artifact = ctx.manifests.kept(rid) ?? parseIfArtifact(bytes, ctx.manifests.memo);
+export function crosslink(
+  ctx: LinkContext,
+  rid: Rid,
+  bytes: Uint8Array,
+  isChecked = false,
+): ArtifactType | undefined {
+  const { manifests } = ctx;
+  const artifact = manifests.kept(rid) ?? parseIfArtifact(bytes, { memo: manifests.memo, isChecked });
   if (artifact !== undefined) link(ctx, rid, artifact);
   return artifact?.type;
 }
@@ -58,10 +64,10 @@ export function endLinkBatch(ctx: LinkContext): void {
 }
 
 /** The artifact that `bytes` are, or `undefined` when they are an ordinary file. */
-export function parseIfArtifact(bytes: Uint8Array, memo?: FileMemo): Artifact | undefined {
+export function parseIfArtifact(bytes: Uint8Array, options?: ParseOptions): Artifact | undefined {
   if (!looksLikeArtifact(bytes)) return undefined;
   try {
-    return parseArtifact(bytes, memo);
+    return parseArtifact(bytes, options);
   } catch (error) {
     if (error instanceof FormatError || error instanceof LimitError) return undefined;
     throw error;

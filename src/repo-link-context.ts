@@ -47,7 +47,7 @@ import { RID_CACHE_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
 import type { Content, Rid } from "./repo-content.ts";
 import { Filenames } from "./repo-filename.ts";
-import { Manifests } from "./repo-manifest.ts";
+import { type ExpandedAhead, Manifests } from "./repo-manifest.ts";
 
 /** Calls that would close an import cycle if they were imports. `repo-crosslink.ts` supplies them. */
 export interface LinkHooks {
@@ -70,9 +70,11 @@ export interface LinkOptions {
   readonly hooks: LinkHooks;
   /**
    * Every artifact is being linked anew, into empty tables, all content being here from the start: what
-   * waits for late arrivals is left out, and the stored form of artifacts is not touched.
+   * waits for late arrivals is left out, and the stored form of artifacts is not touched. Default false.
    */
-  readonly isRebuild: boolean;
+  readonly isRebuild?: boolean;
+  /** Where check-ins may be had that are linked soon. */
+  readonly ahead?: ExpandedAhead | undefined;
 }
 
 export class LinkContext {
@@ -110,8 +112,8 @@ export class LinkContext {
     this.db = repo.db;
     this.content = repo.content;
     this.hooks = options.hooks;
-    this.isRebuild = options.isRebuild;
-    this.manifests = new Manifests(repo.content);
+    this.isRebuild = options.isRebuild ?? false;
+    this.manifests = new Manifests(repo.content, options.ahead);
     this.filenames = new Filenames(repo.db);
   }
 

@@ -10,7 +10,7 @@
  * crosslinking looks at each one about three times (itself, its parent, its child).
  */
 import { FileMemo } from "./artifact-file-memo.ts";
-import { parseArtifact } from "./artifact-parse.ts";
+import { type ParseOptions, parseArtifact } from "./artifact-parse.ts";
 import type { CheckIn, FileEntry } from "./artifact-types.ts";
 import { compareUtf8 } from "./bytes.ts";
 import { FormatError } from "./errors.ts";
@@ -35,13 +35,23 @@ export interface Orphan {
   readonly baseline: Rid;
 }
 
+/** Artifacts that another thread has expanded already, their Z cards checked. */
+export interface ExpandedAhead {
+  take(rid: Rid): Uint8Array | undefined;
+  /** These bytes, or a part of what came with `take`, are not needed any more. */
+  giveBack(bytes: Uint8Array): void;
+}
+
 export class Manifests {
   private readonly parsed = new Map<Rid, CheckIn>();
   private fileCount = 0;
   /** Shared by all check-ins of this repository. */
   readonly memo = new FileMemo();
 
-  constructor(private readonly content: Content) {}
+  constructor(
+    private readonly content: Content,
+    private readonly ahead?: ExpandedAhead,
+  ) {}
 
   /**
    * The check-in `rid`, or `undefined` when its content is missing or is no check-in.
@@ -55,10 +65,11 @@ export class Manifests {
       this.parsed.set(rid, kept);
       return kept;
     }
-    const bytes = this.content.get(rid);
+    const ahead = this.ahead?.take(rid);
+    const bytes = ahead ?? this.content.get(rid);
     if (bytes === undefined) return undefined;
     if (relative !== undefined) this.memo.compareWith(relative.files);
-    const checkIn = parseCheckIn(bytes, this.memo);
+    const checkIn = parseCheckIn(bytes, { memo: this.memo, isChecked: ahead !== undefined });
     if (checkIn !== undefined) this.keep(rid, checkIn);
     return checkIn;
   }
@@ -77,6 +88,8 @@ export class Manifests {
       if (this.fileCount <= MANIFEST_CACHE_FILES_COUNT || oldest === rid) break;
       this.parsed.delete(oldest);
       this.fileCount -= files.length;
+      const bytes = this.memo.forget(files);
+      if (bytes !== undefined) this.ahead?.giveBack(bytes);
     }
   }
 
@@ -184,9 +197,9 @@ export function* filesOf(manifest: Manifest): Generator<FileEntry> {
   for (; i < files.length; i++) if (files[i]!.hash !== undefined) yield files[i]!;
 }
 
-function parseCheckIn(bytes: Uint8Array, memo: FileMemo): CheckIn | undefined {
+function parseCheckIn(bytes: Uint8Array, options: ParseOptions): CheckIn | undefined {
   try {
-    const artifact = parseArtifact(bytes, memo);
+    const artifact = parseArtifact(bytes, options);
     return artifact.type === "check-in" ? artifact : undefined;
   } catch (error) {
     if (error instanceof FormatError) return undefined;

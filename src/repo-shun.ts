@@ -66,8 +66,10 @@ export function unshun({ db }: Repo, hash: string): boolean {
 /**
  * Removes the content of shunned artifacts; what is stored as a delta of them becomes full text first. The
  * caller holds a write transaction and computes the derived tables anew (`rebuildRepository`).
+ *
+ * @returns how many were removed
  */
-export function purgeShunned({ db, content }: Repo): void {
+export function purgeShunned({ db, content }: Repo): number {
   const shunned = db.prepare("SELECT rid FROM blob JOIN shun USING(uuid)").values<[Rid]>();
   const isShunned = new Set(shunned.map(([rid]) => rid));
   for (const rid of isShunned) {
@@ -83,6 +85,7 @@ export function purgeShunned({ db, content }: Repo): void {
       db.prepare(sql).run(rid);
     }
   }
+  return isShunned.size;
 }
 
 function hideTicket({ db }: Repo, id: string): void {

@@ -8,6 +8,9 @@ import type { TreeBatch } from "./sync-clone-forest.ts";
 import type { CloneJobs } from "./sync-clone-jobs.ts";
 import type { VerifiedBatch } from "./sync-clone-verify.ts";
 
+/** Artifacts of this size are expanded first: before linking needs memory as well. */
+const LARGE_BYTES = 4_000_000;
+
 /** What one artifact takes while it is expanded, in its sizes: itself, its source, its delta. */
 const MEMORY_PER_BYTE = 3;
 
@@ -26,18 +29,25 @@ export class CloneCheck {
 
   constructor(
     private readonly verifiers: Executor<CloneJobs>,
-    private readonly threadCount: number,
+    /** How many batches are under way at a time; may change. */
+    private threadCount: number,
     private readonly path: string,
     /** Without it everything is only expanded. */
     private readonly hashes: boolean,
   ) {}
+
+  /** From now on as many threads are used. */
+  use(threadCount: number): void {
+    this.threadCount = threadCount;
+    this.dispatch();
+  }
 
   add(batches: readonly TreeBatch[]): void {
     for (const batch of batches) {
       this.artifactTotal += batch.rids.length;
       this.queue.push(batch);
     }
-    this.queue.sort((a, b) => b.byteCount - a.byteCount);
+    this.queue.sort((a, b) => Number(isLarge(b)) - Number(isLarge(a)) || b.byteCount - a.byteCount);
     this.dispatch();
   }
 
@@ -95,4 +105,8 @@ export class CloneCheck {
       this.dispatch();
     }
   }
+}
+
+function isLarge({ largestBytes }: TreeBatch): boolean {
+  return largestBytes >= LARGE_BYTES;
 }

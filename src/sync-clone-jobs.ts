@@ -8,7 +8,8 @@ import { type Hash, hashMatches } from "./hash.ts";
 import type { Random } from "./random.ts";
 import { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { rebuildRepository } from "./repo-rebuild.ts";
+import { type RebuildOptions, rebuildRepository } from "./repo-rebuild.ts";
+import { createReadAheadJobs } from "./repo-rebuild-threads.ts";
 import type { CloneState } from "./sync-clone-client.ts";
 import { CloneFile, type FinishedClone } from "./sync-clone-file.ts";
 import { DeltaForest, type TreeBatch } from "./sync-clone-forest.ts";
@@ -16,7 +17,7 @@ import { type RefusedArtifact, type StoredPage, storePage } from "./sync-clone-s
 import { type VerifiedBatch, verifyBatch } from "./sync-clone-verify.ts";
 
 /** Expanded artifacts that a verifier keeps for the parts of trees still to come, in bytes. */
-const VERIFIER_CACHE_BYTES = 4_000_000;
+const VERIFIER_CACHE_BYTES = 2_000_000;
 
 export interface OpenInput {
   readonly target: string;
@@ -48,7 +49,7 @@ export interface StoreOutput extends StoredPage {
   readonly ready: readonly TreeBatch[];
 }
 
-export interface LinkInput {
+export interface LinkInput extends Pick<RebuildOptions, "ahead"> {
   /** Recorded as the program that built the tables. */
   readonly version: string;
   /** Login for the artifacts that linking may have to make. */
@@ -132,12 +133,15 @@ export function createCloneJobs(deps: { readonly clock: Clock; readonly random: 
       });
     },
 
-    link({ version, user, progress }: LinkInput): CloneCounts {
+    ...createReadAheadJobs(deps),
+
+    link({ version, user, progress, ahead }: LinkInput): CloneCounts {
       const { repo } = writer().file;
       const shown = new Int32Array(progress);
       rebuildRepository(repo, {
         user,
         version,
+        ahead,
         onProgress: ({ artifactCount, artifactTotal }) => {
           shown[0] = artifactCount;
           shown[1] = artifactTotal;

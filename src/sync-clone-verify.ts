@@ -31,7 +31,7 @@ export interface VerifyOptions {
 }
 
 /** Bound on the artifacts that a thread holds for deltas still to come. */
-const HELD_BYTES = 8_000_000;
+const HELD_BYTES = 4_000_000;
 
 /** Checks one batch. `repo` is opened for reading. */
 export function verifyBatch(repo: Repo, batch: TreeBatch, { hashes }: VerifyOptions): VerifiedBatch {

@@ -4,7 +4,7 @@
  *     main thread    asks for pages (`sync-clone-client.ts`) and hands them on
  *     writer         stores a page while the next travels (`sync-clone-store.ts`); links all in one pass in the end
  *     verifiers      expand and hash what can be expanded (`sync-clone-verify.ts`), while pages still arrive
- *                    and while the writer links
+ *                    and while the writer links; then one of them expands for the writer (`repo-artifact-ahead.ts`)
  *
  * What proves wrong is taken out and named, with all that depends on it; should that be found while the
  * writer links already, it links again. The file is `FILE.part` until it is whole (`sync-clone-file.ts`); a clone
@@ -18,7 +18,9 @@ import type { Clock } from "./clock.ts";
 import { type EdgeSyncError, reviveError } from "./errors.ts";
 import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import type { Hash } from "./hash.ts";
+import { READ_AHEAD_BYTES } from "./limits.ts";
 import type { Random } from "./random.ts";
+import { createRing } from "./shared-ring.ts";
 import { CloneCheck } from "./sync-clone-check.ts";
 import { CloneClient, type CloneReply, type CloneState } from "./sync-clone-client.ts";
 import type { TreeBatch } from "./sync-clone-forest.ts";
@@ -88,6 +90,8 @@ export interface CloneThreads {
   readonly verifiers: Executor<CloneJobs>;
   /** How many threads `verifiers` has. */
   readonly verifierCount: number;
+  /** Whether they are threads, so that one job may wait for another. */
+  readonly isThreaded: boolean;
 }
 
 const VERIFIER_MAX_COUNT = 8;
@@ -102,13 +106,14 @@ export function cloneThreads(
     writer: workerExecutor<CloneJobs>(url, 1),
     verifiers: workerExecutor<CloneJobs>(url, verifierCount),
     verifierCount,
+    isThreaded: true,
   };
 }
 
 /** Everything on this thread: for tests and simulation. */
 export function inlineCloneThreads(deps: { readonly clock: Clock; readonly random: Random }): CloneThreads {
   const executor = () => inlineExecutor(createCloneJobs(deps));
-  return { writer: executor(), verifiers: executor(), verifierCount: 1 };
+  return { writer: executor(), verifiers: executor(), verifierCount: 1, isThreaded: false };
 }
 
 export async function closeCloneThreads({ writer, verifiers }: CloneThreads): Promise<void> {
@@ -147,6 +152,8 @@ class CloneRun {
   private readonly messages: string[] = [];
   private readonly refused: RefusedArtifact[] = [];
   private check: CloneCheck | undefined;
+  /** Of the file that is made. */
+  private path = "";
 
   constructor(
     private readonly transport: Transport,
@@ -160,6 +167,7 @@ class CloneRun {
     const isPrivate = this.options.private ?? false;
     const opened = await writer.run("open", { target, source, user, private: isPrivate });
     this.artifactsStored = opened.artifactCount;
+    this.path = opened.path;
     let counts: CloneCounts = { artifactCount: opened.artifactCount, phantomCount: 0 };
     if (!opened.isWhole) {
       const { verifiers, verifierCount } = this.threads;
@@ -249,18 +257,37 @@ class CloneRun {
 
   /** Builds the tables while the rest is checked; again, should something prove wrong. */
   private async link(): Promise<CloneCounts> {
-    const { writer } = this.threads;
-    const { version, user } = this.options;
     this.phase = "linking";
     await this.settle([]);
-    const input = { version, user, progress: this.linked };
     const timer = setInterval(() => this.report(), REPORT_EVERY_MS);
     try {
-      const [counts, found] = await Promise.all([writer.run("link", input), this.check!.drain()]);
-      const wasRight = await this.settle(found);
-      return wasRight ? counts : await writer.run("link", input);
+      const [counts, found] = await Promise.all([this.linkOnce(), this.check!.drain()]);
+      return (await this.settle(found)) ? counts : await this.linkOnce();
     } finally {
       clearInterval(timer);
+    }
+  }
+
+  /** In the writer, and where there are threads enough one of the verifiers reads ahead for it. */
+  private async linkOnce(): Promise<CloneCounts> {
+    const { writer, verifiers, verifierCount, isThreaded } = this.threads;
+    const { version, user } = this.options;
+    const input = { version, user, progress: this.linked };
+    if (!isThreaded || verifierCount < 2) return writer.run("link", input);
+    const memory = createRing(READ_AHEAD_BYTES);
+    this.check!.use(verifierCount - 1);
+    const reading = verifiers.run("readAhead", { path: this.path, memory });
+    const linking = writer.run("link", { ...input, ahead: memory });
+    try {
+      const [counts] = await Promise.all([linking, reading]);
+      return counts;
+    } catch (error) {
+      // Why the reading thread failed says more than that it did.
+      await reading;
+      throw error;
+    } finally {
+      await Promise.allSettled([linking, reading]);
+      this.check!.use(verifierCount);
     }
   }
 

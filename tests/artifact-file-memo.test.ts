@@ -43,7 +43,7 @@ test("parsing with a memo gives what parsing without one gives, whatever was par
           return { name, hash: hashOf(content), permission, ...(prior && { priorName: prior }) };
         });
         const bytes = formatArtifact(checkIn(list, isDelta));
-        expect(parseArtifact(bytes, memo)).toEqual(parseArtifact(bytes));
+        expect(parseArtifact(bytes, { memo })).toEqual(parseArtifact(bytes));
       }
     }),
     { seed: 1, numRuns: 60 },
@@ -53,7 +53,7 @@ test("parsing with a memo gives what parsing without one gives, whatever was par
 test("a file that did not change is one object", () => {
   const memo = new FileMemo();
   const parse = (...list: FileEntry[]) =>
-    parseArtifact(formatArtifact(checkIn(list, false)), memo) as CheckIn;
+    parseArtifact(formatArtifact(checkIn(list, false)), { memo }) as CheckIn;
   const [a, b, c] = ["a", "b", "c"].map((name): FileEntry => ({ name, hash: hashOf(1), permission: "" }));
   const first = parse(a!, b!, c!);
   const second = parse(a!, { ...b!, permission: "x" }, c!);
@@ -76,9 +76,9 @@ test.each([
   ["without a hash", [`a ${hashOf(1)}`, "b"]],
 ])("known lines are refused where they must not be: %s", (_what, lines) => {
   const memo = new FileMemo();
-  for (const line of [`a ${hashOf(1)}`, `b ${hashOf(1)}`]) parseArtifact(manifest(line), memo);
-  parseArtifact(manifest(`a ${hashOf(1)}`, `b ${hashOf(1)}`), memo);
-  expect(() => parseArtifact(manifest(...lines), memo)).toThrow(FormatError);
+  for (const line of [`a ${hashOf(1)}`, `b ${hashOf(1)}`]) parseArtifact(manifest(line), { memo });
+  parseArtifact(manifest(`a ${hashOf(1)}`, `b ${hashOf(1)}`), { memo });
+  expect(() => parseArtifact(manifest(...lines), { memo })).toThrow(FormatError);
 });
 
 test("a line that is only the start of a known one is another line", () => {
@@ -87,6 +87,6 @@ test("a line that is only the start of a known one is another line", () => {
   const short = manifest(`a ${hashOf(1)}`, `b ${hashOf(2)}`);
   for (const bytes of [long, short, long, short]) {
     const expected: Artifact = parseArtifact(bytes);
-    expect(parseArtifact(bytes, memo)).toEqual(expected);
+    expect(parseArtifact(bytes, { memo })).toEqual(expected);
   }
 });
