@@ -54,11 +54,10 @@ export function printDiff(
   const isStat = args.stat && !out.json;
   const counts = new Counts();
   if (isStat && !args.brief) print(Counts.heading);
-  for (const { name, from, to } of pairs) {
+  for (const given of pairs) {
+    const { from, to } = given;
     const isInverted = args.invert && from !== undefined && to !== undefined;
-    const pair = isInverted
-      ? { name, from: to, to: from }
-      : { name, ...(from && { from }), ...(to && { to }) };
+    const pair = isInverted ? { ...given, from: to, to: from } : given;
     if (out.json) out.item(fileReport(pair, options), () => "");
     else if (isStat) {
       const line = counts.line(pair, options);

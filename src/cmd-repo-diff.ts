@@ -1,6 +1,9 @@
-/** `edgesync repo diff`: how the files of two check-ins differ. */
-
-import { command, option, positional, text } from "./cli-command.ts";
+/** `edgesync repo diff`: how the files of two check-ins differ, or those of a checkout from a check-in. */
+import { isWithin } from "./checkout-add.ts";
+import { checkoutDifferences } from "./checkout-diff.ts";
+import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { command, option, positional, text, type Values } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
 import { DIFF_ARGS, printDiff } from "./cli-diff.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
 import type { FilePair } from "./diff-report.ts";
@@ -12,21 +15,36 @@ import { resolveName } from "./repo-name.ts";
 import { isAmong, type TreeDifference, treeDifferences } from "./repo-tree-diff.ts";
 
 export const diffCommand = command({
-  description: "shows how the files of two check-ins differ",
+  description: "shows what has changed in a checkout, or between two check-ins",
   args: {
     files: positional({ description: "only these files, and what is in these folders", repeat: true }),
-    from: option({ description: "the check-in before", valueHint: "VERSION", alias: ["r"] }, text),
-    to: option({ description: "the check-in after", valueHint: "VERSION" }, text),
+    from: option(
+      {
+        description: "the check-in before; in a checkout: what is checked out",
+        valueHint: "VERSION",
+        alias: ["r"],
+      },
+      text,
+    ),
+    to: option(
+      { description: "the check-in after; in a checkout: the files as they are", valueHint: "VERSION" },
+      text,
+    ),
     checkin: option({ description: "what a check-in changed", valueHint: "VERSION", alias: ["ci"] }, text),
     branch: option({ description: "what was changed on a branch", valueHint: "NAME" }, text),
     ...DIFF_ARGS,
   },
   examples: [
+    { line: "edgesync repo diff", about: "what is not committed in the checkout" },
     { line: "edgesync repo diff --from v1.0 --to trunk", about: "all that changed, as a patch" },
     { line: "edgesync repo diff --checkin tip --stat", about: "how much the newest check-in changed" },
     { line: "edgesync repo diff --branch feature -U 3 src", about: "one folder on a branch" },
   ],
   run: async (args, context) => {
+    const { to, checkin, branch } = args;
+    if (to === undefined && checkin === undefined && branch === undefined && worksInCheckout(context)) {
+      return diffCheckout(args, context);
+    }
     await withRepository(context, "read", (open) => {
       const { repo } = open;
       const [from, to] = endsOf(open, args);
@@ -39,6 +57,24 @@ export const diffCommand = command({
     });
   },
 });
+
+/** The checkout against a check-in. */
+async function diffCheckout(
+  args: Values<typeof DIFF_ARGS> & { readonly files: readonly string[]; readonly from: string | undefined },
+  context: CliContext,
+): Promise<undefined> {
+  await withCheckout(context, "read", (checkout) => {
+    const { repo, checkIn } = checkout;
+    const names = treeNames(checkout, context, args.files);
+    const options = { type: "ci", ...(checkIn !== undefined && { checkout: checkIn }) } as const;
+    const pairs = checkoutDifferences(checkout, {
+      isWanted: (name) => names.length === 0 || names.some((wanted) => isWithin(name, wanted)),
+      wholeFiles: context.out.json || args.stat || args.newFile,
+      ...(args.from !== undefined && { from: resolveName(repo, args.from, options) }),
+    });
+    printDiff(pairs, args, context);
+  });
+}
 
 interface Ends {
   readonly from: string | undefined;

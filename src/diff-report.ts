@@ -22,6 +22,12 @@ export interface FilePair {
   readonly name: string;
   readonly from?: Uint8Array;
   readonly to?: Uint8Array;
+  /** What happened to the file, padded to the column of its name; `ADDED`, `DELETED` or `CHANGED` unless given. */
+  readonly label?: string;
+  /** The label says all. */
+  readonly isBare?: boolean;
+  /** Said instead of the difference, where there can be none. */
+  readonly instead?: string;
 }
 
 export interface ReportOptions extends DiffOptions {
@@ -52,7 +58,7 @@ export const statusOf = ({ from, to }: FilePair): FileReport["status"] =>
 
 /** `CHANGED name`: what happened to a file, without how. */
 export function briefLine(pair: FilePair): string {
-  return `${statusOf(pair).toUpperCase().padEnd(7)} ${rawOf(pair.name)}\n`;
+  return `${pair.label ?? statusOf(pair).toUpperCase().padEnd(7)} ${rawOf(pair.name)}\n`;
 }
 
 /** The heading and the difference of one file. */
@@ -60,14 +66,15 @@ export function unifiedReport(pair: FilePair, options: ReportOptions): string {
   const { from, to } = pair;
   const status = statusOf(pair);
   const line = status === "changed" ? "" : briefLine(pair);
-  if (status !== "changed" && !options.verbose) return line;
+  if (pair.isBare || (status !== "changed" && !options.verbose)) return line;
   const name = rawOf(pair.name);
   const [left, right] = [from === undefined ? "/dev/null" : name, to === undefined ? "/dev/null" : name];
   return `${line}Index: ${name}\n${INDEX_LINE}\n--- ${left}\t\n+++ ${right}\t\n${textOf(pair, options)}\n`;
 }
 
 /** The difference alone: hunks, or a line that says why there are none. */
-export function textOf({ from = EMPTY, to = EMPTY }: FilePair, options: ReportOptions): string {
+export function textOf({ from = EMPTY, to = EMPTY, instead }: FilePair, options: ReportOptions): string {
+  if (instead !== undefined) return instead;
   const diff = diffText(from, to, options);
   if (diff === undefined) return BINARY;
   if (options.ignore !== undefined && isSame(diff) && diff.edits.length > 0) return ONLY_BLANKS;

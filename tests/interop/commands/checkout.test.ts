@@ -247,10 +247,19 @@ describe.each(stocks())("fossil $version", (stock) => {
         const [left, right] = [ours, theirs].map((copy) => without(pair.look(copy), savedByUs));
         expect([name, mine, left]).toEqual([name, mine, right]);
       }
-      for (const words of [["changes"], ["extras"], ["ls"]]) {
+      for (const words of [
+        ["changes"],
+        ["extras"],
+        ["ls"],
+        ["diff"],
+        ["diff", "-N"],
+        ["diff", "--from", "one"],
+      ]) {
+        // Older ones write no former names, and other headings.
+        if (/changes|diff/.test(words[0]!) && !stock.atLeast(2, 22)) continue;
         const text = (await pair.edgesync(ours, ...words)).stdout;
-        if (words[0] !== "changes" || stock.atLeast(2, 22))
-          expect(text).toBe(pair.fossil(theirs, ...words).stdout);
+        const theirWords = words[0] === "diff" ? [...words, "--internal"] : words;
+        expect([name, words, text]).toEqual([name, words, pair.fossil(theirs, ...theirWords).stdout]);
       }
     }
   });
