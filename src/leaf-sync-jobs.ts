@@ -10,6 +10,7 @@ import type { Bytes } from "./bytes.ts";
 import { type ErrorRecord, errorToRecord, RepoError } from "./errors.ts";
 import { Transferable } from "./executor.ts";
 import type { Repo } from "./repo.ts";
+import * as receiver from "./repo-receive.ts";
 import { type ClientOptions, SyncClient, type SyncTotals } from "./sync-client.ts";
 import { UnversionedClient } from "./sync-client-uv.ts";
 
@@ -104,7 +105,7 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
       const push = goals.push && !repo.config.isOn("dont-push", false);
       const client =
         subject === "artifacts"
-          ? new SyncClient(repo, { ...goals, push }, options)
+          ? new SyncClient(repo, { ...goals, push }, { ...options, receiver })
           : new UnversionedClient(repo, { pull: goals.pull, push }, options);
       const session = { repo, path, client, wantedCount: 0 };
       if (!goals.pull && !push) return transferable(summary(session));
@@ -116,7 +117,7 @@ export function createSyncJobs(repoAt: (path: string) => Repo) {
     syncBeginAnswered({ reply, isUnasked, ...input }: AnsweredInput): Transferable<SessionStep> {
       const { path, id, goals, options } = input;
       const repo = repoAt(path);
-      const client = new SyncClient(repo, goals, options);
+      const client = new SyncClient(repo, goals, { ...options, receiver });
       const session = { repo, path, client, wantedCount: 0 };
       sessions.set(id, session);
       const step = attempt(id, session, () => {

@@ -26,7 +26,8 @@ import { GIMME_MIN_COUNT, SYNC_IDLE_ROUND_MAX_COUNT, SYNC_ROUND_MAX_COUNT } from
 import { randomHex } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { type Refusal, receiveAll, SHUNNED_SOURCE } from "./repo-receive.ts";
+import type * as receiving from "./repo-receive.ts";
+import type { Refusal } from "./repo-receive.ts";
 import { wantedHashes } from "./repo-serve.ts";
 import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
 import type { ServerSaid } from "./sync-client-said.ts";
@@ -64,7 +65,12 @@ export interface ClientOptions {
   readonly lock?: { readonly client: Hash; readonly checkIn?: Hash };
   /** Bound on the rounds; default `SYNC_ROUND_MAX_COUNT`. */
   readonly roundMaxCount?: number;
+  /** What stores replies, for who absorbs them without calling `load`. */
+  readonly receiver?: Receiver;
 }
+
+/** Storing and linking: half of what there is to load for a sync, and not needed before a reply is there. */
+export type Receiver = Pick<typeof receiving, "receiveAll" | "SHUNNED_SOURCE">;
 
 /** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
 export interface SyncTotals {
@@ -116,6 +122,7 @@ export class SyncClient {
   private gimmeLimit = GIMME_MIN_COUNT;
   private idleRounds = 0;
   private ended = false;
+  private receiver: Receiver | undefined;
   private serverError: string | undefined;
   /** What the peer said when it refused what was pushed; the pull went on. */
   private refusedPush: string | undefined;
@@ -123,6 +130,7 @@ export class SyncClient {
   constructor(repo: Repo, goals: SyncGoals, options: ClientOptions) {
     this.repo = repo;
     this.goals = goals;
+    this.receiver = options.receiver;
     this.options = options;
     for (const hash of goals.pull ? (options.hints ?? []) : []) this.expect(hash);
   }
@@ -174,8 +182,13 @@ export class SyncClient {
     return this.signed(out.finish());
   }
 
+  /** Loads what `absorb` needs: to be awaited before, best while the peer is at work. */
+  async load(): Promise<void> {
+    this.receiver ??= await import("./repo-receive.ts");
+  }
+
   /**
-   * Takes the reply to the last request: one transaction.
+   * Takes the reply to the last request: one transaction. `load` comes first.
    *
    * @throws ProtocolError `peer-error` when the peer refused, after what came with it was stored;
    *   `peer-unknown-card`; `peer-never-ends`; `peer-unresolved` when offered artifacts never came
@@ -183,10 +196,11 @@ export class SyncClient {
    * @throws RepoError for trouble here: nothing of it is stored
    */
   absorb(message: Uint8Array): void {
-    const { repo, totals } = this;
+    const { repo, totals, receiver } = this;
+    if (receiver === undefined) throw new Error("load() comes before absorb()");
     const { peer } = this.options;
     const reply = new ClientReply(repo, peer, this.goals, this.offered, this.onRemote);
-    const received = receiveAll(repo, { onWrong: "drop", ipaddr: peer }, (batch) => {
+    const received = receiver.receiveAll(repo, { onWrong: "drop", ipaddr: peer }, (batch) => {
       reply.read(message, batch);
       if (reply.said.error === undefined && !reply.isPullOnly) this.forgetUnsent();
     });
@@ -209,7 +223,8 @@ export class SyncClient {
     totals.artifactsKnown += received.knownCount;
     for (const { hash } of refused) this.offered.delete(hash);
     for (const { hash, error } of refused) {
-      if (error.code === SHUNNED_SOURCE && !this.neededWhole.has(hash)) this.neededWhole.set(hash, false);
+      if (error.code === receiver.SHUNNED_SOURCE && !this.neededWhole.has(hash))
+        this.neededWhole.set(hash, false);
     }
     this.serverError = said.error;
     this.decide(received.stored.length, reply.newOfferCount);

@@ -12,6 +12,8 @@ import type { Transport } from "./transport.ts";
 /** What a session needs of an engine. Results may be promises, for an engine in a worker. */
 export interface SyncEngine {
   readonly isDone: boolean;
+  /** Loads what `absorb` needs; called while the peer makes its reply. */
+  load?(): Promise<void>;
   readonly totals: Readonly<SyncTotals>;
   readonly wantedCount: number;
   request(): ClientRequest | Promise<ClientRequest>;
@@ -55,11 +57,12 @@ export async function runSync(
     faultPoint("sync-request");
     const { message, cookie } = await engine.request();
     const before = bytesReceived;
-    const reply = await transport.exchange(message, {
+    const exchange = transport.exchange(message, {
       ...(cookie !== undefined && { cookie }),
       ...(options.signal !== undefined && { signal: options.signal }),
       onProgress: (received) => options.onProgress?.(progress(before + received)),
     });
+    const [reply] = await Promise.all([exchange, engine.load?.()]);
     collectAfter(reply.message);
     bytesSent += reply.bytesSent;
     bytesReceived += reply.bytesReceived;
