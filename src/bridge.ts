@@ -128,7 +128,7 @@ export class Bridge {
     await Promise.all([this.server.stop(), this.polling]);
   }
 
-  private async answer({ contentType, body, peerId }: NatsRequest): Promise<NatsReply> {
+  private async answer({ contentType, body, peerId, traceId: trace }: NatsRequest): Promise<NatsReply> {
     const { clock, log, telemetry } = this.deps;
     const { login, projectCode } = this.options;
     const started = clock.monotonic();
@@ -138,6 +138,7 @@ export class Bridge {
     });
     const request = summarizeRequest(message);
     const { operation, artifactCount, artifacts } = request;
+    const about = { peer: peerId, operation, ...(trace !== undefined && { trace }) };
     const record = (sent: number, bytesSent: number, errors: number) =>
       telemetry.record({
         operation,
@@ -153,12 +154,12 @@ export class Bridge {
       const reply = await this.ask(withLogin(message, request, login, projectCode));
       const { error, artifactCount: sent } = summarizeReply(reply);
       record(sent, reply.length, error === undefined ? 0 : 1);
-      log.debug("passed on", { peer: peerId, operation, received: artifactCount, sent, error });
+      log.debug("passed on", { ...about, received: artifactCount, sent, error });
       if (error === undefined && artifacts.length > 0) this.tell(artifacts);
       return { contentType: CONTENT_TYPES.raw, body: reply };
     } catch (error) {
       record(0, 0, 1);
-      log.warn("the server did not answer", { peer: peerId, operation, reason: (error as Error).message });
+      log.warn("the server did not answer", { ...about, reason: (error as Error).message });
       throw error;
     }
   }

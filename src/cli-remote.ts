@@ -18,6 +18,7 @@ import { askPassword, givenPassword, passwordFileArg } from "./cli-password.ts";
 import { isTerminal } from "./cli-terminal.ts";
 import { UsageError } from "./errors.ts";
 import { newPeerId, type PeerId } from "./peer-id.ts";
+import { randomHex } from "./random.ts";
 import { release } from "./release.ts";
 import type { HttpRemote, NatsRemote, Remote } from "./sync-remote.ts";
 import type { Credentials } from "./sync-request.ts";
@@ -98,7 +99,7 @@ async function connectOverNats(
   context: CliContext,
   ownPeerId = newPeerId(context.random),
 ): Promise<Connection> {
-  const { clock } = context;
+  const { clock, random } = context;
   const login = await loginFor(
     { address: remote.url, user: undefined, password: undefined },
     values,
@@ -117,6 +118,7 @@ async function connectOverNats(
     clock,
     subject: syncSubject(remote.prefix ?? values.prefix, remote.projectCode),
     ownPeerId,
+    traceId: randomHex(random, 16),
     ownsLink: true,
     ...(remote.peerId !== undefined && { peerId: remote.peerId }),
   });

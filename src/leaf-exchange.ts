@@ -20,6 +20,11 @@ export interface AnswerDependencies {
   readonly telemetry: Telemetry;
 }
 
+export interface TracedExchange extends Omit<Exchange, "cookie"> {
+  /** By which the asking side's log names it. */
+  readonly traceId?: string | undefined;
+}
+
 export interface Answer {
   readonly contentType: string;
   readonly body: Bytes | ChunkSource;
@@ -33,12 +38,13 @@ export interface Answer {
 export async function answerExchange(
   transport: "nats" | "iroh",
   hosted: HostedRepository,
-  exchange: Omit<Exchange, "cookie">,
+  { traceId: trace, ...exchange }: TracedExchange,
   { clock, log, telemetry }: AnswerDependencies,
 ): Promise<Answer> {
   const started = clock.monotonic();
   const { address } = exchange;
   const bytesReceived = exchange.body.length;
+  const about = { address, ...(trace !== undefined && { trace }) };
   const seconds = () => (clock.monotonic() - started) / 1000;
   try {
     const input = { ...exchange, cookie: undefined };
@@ -48,11 +54,11 @@ export async function answerExchange(
         : { ...(await hosted.serve(input)), release() {} };
     const { facts, body, release, contentType } = reply;
     telemetry.record({ ...facts, transport, bytesReceived, bytesSent: body.length, seconds: seconds() });
-    log.debug("served", { address, operation: facts.operation, bytesReceived, bytesSent: body.length });
+    log.debug("served", { ...about, operation: facts.operation, bytesReceived, bytesSent: body.length });
     return { contentType, body: body instanceof Uint8Array ? body : fromFile(body), release };
   } catch (error) {
     const errorCode = error instanceof EdgeSyncError ? error.code : "internal";
-    log.warn("exchange refused", { address, code: errorCode, reason: (error as Error).message });
+    log.warn("exchange refused", { ...about, code: errorCode, reason: (error as Error).message });
     telemetry.record({
       operation: "invalid",
       transport,

@@ -22,6 +22,7 @@ import type { Hash } from "./hash.ts";
 import { LeafAnnounce } from "./leaf-announce.ts";
 import { answerToAll } from "./leaf-answer.ts";
 import { LeafFetch } from "./leaf-fetch.ts";
+import { HeardPeers } from "./leaf-heard.ts";
 import type { LeafIroh } from "./leaf-iroh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafNews } from "./leaf-news.ts";
@@ -29,12 +30,7 @@ import type { HostedRepository, SyncInput } from "./leaf-repositories.ts";
 import type { LeafSync } from "./leaf-sync.ts";
 import { LeafWatch, type WatchFolder } from "./leaf-watch.ts";
 import { wayTo } from "./leaf-way.ts";
-import {
-  ANNOUNCED_REPLY_INFLATED_MAX_BYTES,
-  GIMME_MIN_COUNT,
-  MESH_HEARD_MAX_COUNT,
-  MESH_SOON_MS,
-} from "./limits.ts";
+import { GIMME_MIN_COUNT, MESH_SOON_MS } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { Presence, type PresentPeer } from "./presence.ts";
@@ -46,7 +42,6 @@ import type { RepoPresence } from "./repo-presence.ts";
 import { SyncClient } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
 import { syncSubject } from "./transport-nats.ts";
-import { unpackBlob } from "./zlib.ts";
 
 export interface MeshOptions {
   /** Shown to people. */
@@ -75,16 +70,6 @@ export interface MeshDependencies {
   readonly watchFolder?: WatchFolder;
 }
 
-/** The last announcement of a peer. */
-interface Heard {
-  readonly link: NatsLink;
-  readonly http: string | undefined;
-  readonly iroh: string | undefined;
-  readonly artifacts: ReadonlySet<Hash>;
-  /** What came with it to be taken for the peer's reply. */
-  readonly reply: Uint8Array | undefined;
-}
-
 const JITTER = 0.5;
 
 export class LeafMesh {
@@ -94,7 +79,7 @@ export class LeafMesh {
   private readonly announce: LeafAnnounce;
   readonly fetch: LeafFetch;
   /** Where a peer was last heard that tells nothing of itself. */
-  private readonly heard = new Map<string, Heard>();
+  private readonly heard = new HeardPeers();
   /** Peers that seem to have something else. True: they have just come, or have check-ins that are not here. */
   private readonly suspects = new Map<string, boolean>();
   private own: RepoPresence | undefined;
@@ -246,15 +231,11 @@ export class LeafMesh {
     return links.length === 1 ? links[0] : undefined;
   }
 
-  private hear(link: NatsLink, { peerId, uuid, tips, artifacts, reply, http, iroh }: Announcement): void {
+  private hear(link: NatsLink, announcement: Announcement): void {
     if (!this.about.pull || this.stopped || this.isForeign) return;
-    this.heard.delete(peerId);
-    const [oldest] = this.heard.keys();
-    if (oldest !== undefined && this.heard.size >= MESH_HEARD_MAX_COUNT) {
-      this.heard.delete(oldest);
-      if (this.presence.peer(oldest) === undefined) this.sync.remove(oldest);
-    }
-    this.heard.set(peerId, { link, http, iroh, artifacts: new Set(artifacts), reply });
+    const forgotten = this.heard.note(link, announcement);
+    if (forgotten !== undefined && this.presence.peer(forgotten) === undefined) this.sync.remove(forgotten);
+    const { peerId, uuid, tips, artifacts } = announcement;
     // More is new than an announcement names, or its sender names nothing but the newest.
     this.fetch.claim(peerId, [uuid, ...tips, ...artifacts], artifacts.length > 0);
   }
@@ -271,26 +252,12 @@ export class LeafMesh {
 
   private async pull(peer: string, hints: readonly Hash[], onlyHints: boolean) {
     this.know(peer);
-    const reply = onlyHints ? this.takeReply(peer, hints) : undefined;
+    const reply = onlyHints ? this.heard.takeReply(peer, hints) : undefined;
     const wish = { pull: true, push: false, why: "news", hints, onlyHints };
     const outcome = await this.sync.request(peer, reply === undefined ? wish : { ...wish, reply });
     // The watcher would see it, a moment later.
     if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
     return outcome;
-  }
-
-  /** The reply that came with the peer's last announcement, if it has all that is asked for; once. */
-  private takeReply(peer: string, hints: readonly Hash[]): Uint8Array | undefined {
-    const heard = this.heard.get(peer);
-    if (heard?.reply === undefined) return undefined;
-    this.heard.set(peer, { ...heard, reply: undefined });
-    if (!hints.every((hash) => heard.artifacts.has(hash))) return undefined;
-    try {
-      return unpackBlob(heard.reply, ANNOUNCED_REPLY_INFLATED_MAX_BYTES);
-    } catch (error) {
-      if (!(error instanceof EdgeSyncError)) throw error;
-      return undefined;
-    }
   }
 
   /** The first message of a pull, unless there is much to be asked for: the reader here does not wait. */
@@ -313,14 +280,21 @@ export class LeafMesh {
       transport: "nats",
       connect: () => {
         const present = this.presence.peer(peerId);
-        const heard = this.heard.get(peerId);
+        const heard = this.heard.ways(peerId);
         const link = present?.link ?? heard?.link ?? this.nats.links[0]!;
-        const http = present?.facts.http ?? heard?.http;
+        const http = this.trusted(present?.facts.http ?? heard?.http);
         const iroh = this.about.iroh?.wayTo(heard?.iroh ?? present?.facts.iroh);
         const way = { link, subject, peerId, ownPeerId: this.nats.peerId, http, iroh };
         return { transport: wayTo(way, this.deps) };
       },
     });
+  }
+
+  /** A web address that somebody told of, if it is that of a peer this leaf was told to sync with. */
+  private trusted(address: string | undefined): string | undefined {
+    if (address === undefined) return undefined;
+    const isKnown = this.about.pushTo.some((name) => URL.canParse(name) && isSameAddress(name, address));
+    return isKnown ? address : undefined;
   }
 
   private meet({ facts }: PresentPeer, isNew: boolean): void {
@@ -397,4 +371,13 @@ export class LeafMesh {
     const { peers } = this.presence;
     return peers.length === 0 ? undefined : peers[randomBelow(this.deps.random, peers.length)]!.facts.peerId;
   }
+}
+
+/** Whether two addresses are one, logins and the slash at the end apart. */
+function isSameAddress(one: string, other: string): boolean {
+  const plain = (address: string) => {
+    const { origin, pathname } = new URL(address);
+    return origin + pathname.replace(/\/$/, "");
+  };
+  return plain(one) === plain(other);
 }

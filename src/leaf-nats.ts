@@ -46,13 +46,13 @@ export async function startLeafNats(
       log,
       peerId,
       subjects: [{ subject, queue: `sync-${projectCode}` }, { subject: `${subject}.${peerId}` }],
-      answer: ({ contentType, body, peerId: asker, replyMaxBytes }) => {
+      answer: ({ contentType, body, peerId: asker, traceId, replyMaxBytes }) => {
         const address = asker === undefined ? "nats" : `nats:${asker}`;
         const reply =
           replyMaxBytes === undefined
             ? ({ replyFraming: "raw" } as const)
             : ({ replyFraming: "compressed", replyMaxBytes } as const);
-        return answerExchange("nats", hosted, { contentType, body, address, ...reply }, deps);
+        return answerExchange("nats", hosted, { contentType, body, address, traceId, ...reply }, deps);
       },
       errorMessage: (error) => errorMessage(error, clock),
     });

@@ -64,6 +64,8 @@ export interface SyncOutcome {
   readonly peer: string;
   /** The reasons for it, parted by commas. */
   readonly why: string;
+  /** By which the peer's log names it, if that is known. */
+  readonly traceId: string | undefined;
   readonly startedAt: EpochMs;
   readonly durationMs: number;
   readonly rounds: number;
@@ -247,10 +249,12 @@ export class LeafSync {
     const started = clock.monotonic();
     const tally = new Tally();
     const outcome = { peer: peer.name, why: wish.why, startedAt: clock.now() };
+    let traceId: string | undefined;
     let error: EdgeSyncError | undefined;
     try {
       signal.throwIfAborted();
       const connection = await peer.connect();
+      traceId = connection.transport.traceId;
       try {
         const subjects: SyncSubject[] = this.manners.unversioned ? ["artifacts", "files"] : ["artifacts"];
         for (const subject of subjects) await this.exchange(subject, connection, wish, tally);
@@ -260,7 +264,7 @@ export class LeafSync {
     } catch (thrown) {
       error = asError(thrown);
     }
-    return { ...outcome, ...tally.summary(), durationMs: clock.monotonic() - started, error };
+    return { ...outcome, traceId, ...tally.summary(), durationMs: clock.monotonic() - started, error };
   }
 
   private async exchange(
@@ -293,18 +297,19 @@ export class LeafSync {
 
   private tell(outcome: SyncOutcome): void {
     const { log } = this.deps;
-    const { peer, why, error, refused, messages } = outcome;
+    const { peer, why, traceId, error, refused, messages } = outcome;
+    const trace = traceId === undefined ? {} : { trace: traceId };
     for (const text of messages) log.info("peer says", { peer, text });
     for (const { what, problem } of refused) log.warn("refused", { peer, what, reason: problem });
     if (error !== undefined) {
-      const fields = { peer, why, code: error.code, reason: error.message };
+      const fields = { peer, why, ...trace, code: error.code, reason: error.message };
       if (this.stopping.signal.aborted) log.debug("sync broken off", fields);
       else log.warn("sync failed", fields);
       return;
     }
     const { rounds, artifactsSent, artifactsReceived, filesSent, filesReceived } = outcome;
     const isNews = artifactsSent + artifactsReceived + filesSent + filesReceived > 0;
-    const fields = { peer, why, rounds, sent: artifactsSent + filesSent };
+    const fields = { peer, why, ...trace, rounds, sent: artifactsSent + filesSent };
     log[isNews ? "info" : "debug"]("synced", { ...fields, received: artifactsReceived + filesReceived });
   }
 }

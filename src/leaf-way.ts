@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { ProtocolError } from "./errors.ts";
 import type { IrohWay } from "./leaf-iroh.ts";
 import type { NatsLink } from "./nats-link.ts";
-import type { Random } from "./random.ts";
+import { type Random, randomHex } from "./random.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
 import { HttpTransport } from "./transport-http.ts";
 import { NatsTransport } from "./transport-nats.ts";
@@ -26,7 +26,8 @@ export function wayTo(
   { http, iroh, ...nats }: WayOptions,
   deps: { readonly clock: Clock; readonly random: Random },
 ): Transport {
-  const overNats = () => new NatsTransport({ ...nats, ...deps });
+  const traceId = randomHex(deps.random, 16);
+  const overNats = () => new NatsTransport({ ...nats, ...deps, traceId });
   if (iroh === undefined && http === undefined) return overNats();
   const ways: Way[] = [{ connect: overNats }];
   if (iroh !== undefined) ways.unshift(iroh);
@@ -55,6 +56,10 @@ class FallbackTransport implements Transport {
 
   get peer(): string {
     return this.current.peer;
+  }
+
+  get traceId(): string | undefined {
+    return this.current.traceId;
   }
 
   async exchange(message: Bytes, options?: ExchangeOptions): Promise<ExchangeReply> {

@@ -17,6 +17,10 @@ export class AnsweredTransport implements Transport {
     return this.wire.carriesCookie;
   }
 
+  get traceId(): string | undefined {
+    return this.wire.traceId;
+  }
+
   exchange(message: Bytes, options?: ExchangeOptions): Promise<ExchangeReply> {
     const { reply } = this;
     if (reply === undefined) return this.wire.exchange(message, options);

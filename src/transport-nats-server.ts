@@ -28,6 +28,7 @@ import {
   SYNC_VERSION,
 } from "./nats-chunk.ts";
 import { type HeaderList, headerOf, isNoResponders, type LinkMessage, type NatsLink } from "./nats-link.ts";
+import { parseTraceparent, TRACE_HEADER } from "./nats-trace.ts";
 import {
   type NatsReply,
   type NatsRequest,
@@ -176,7 +177,7 @@ export class NatsServer implements SessionHost {
         peerMaxPayload: accepts,
         peerId: peerId !== undefined && isPeerId(peerId) ? peerId : undefined,
         contentType: headerOf(message, SYNC_HEADER.contentType),
-        traceparent: headerOf(message, "traceparent"),
+        traceId: parseTraceparent(headerOf(message, TRACE_HEADER)),
       });
       this.sessions.set(flow, session);
       session.start(part?.total, message.payload);

@@ -28,8 +28,8 @@ export interface NatsRequest {
    * a message of any size, which is best not compressed yet.
    */
   readonly replyMaxBytes: number | undefined;
-  /** W3C trace context. */
-  readonly traceparent: string | undefined;
+  /** See `nats-trace`. */
+  readonly traceId: string | undefined;
 }
 
 export interface NatsReply {
@@ -70,7 +70,7 @@ export interface SessionFacts {
   readonly peerMaxPayload: number | undefined;
   readonly peerId: string | undefined;
   readonly contentType: string | undefined;
-  readonly traceparent: string | undefined;
+  readonly traceId: string | undefined;
 }
 
 /** How long nobody may listen where the reply goes until the exchange ends: a connection may come back. */
@@ -142,10 +142,10 @@ export class NatsServerSession {
     const { body } = this;
     if (this.ended || body === undefined) return;
     const { answer, link } = this.server.options;
-    const { peerId, traceparent, peerMaxPayload } = this.facts;
+    const { peerId, traceId, peerMaxPayload } = this.facts;
     const replyMaxBytes = peerMaxPayload === undefined ? link.maxPayload - HEADER_ROOM_BYTES : undefined;
     try {
-      const reply = await answer({ contentType: this.contentType, body, peerId, traceparent, replyMaxBytes });
+      const reply = await answer({ contentType: this.contentType, body, peerId, traceId, replyMaxBytes });
       this.release = reply.release;
       this.guard(() => this.reply(reply));
       if (this.ended) this.releaseReply();

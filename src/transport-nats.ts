@@ -15,7 +15,8 @@ import type { Clock } from "./clock.ts";
 import { ProtocolError } from "./errors.ts";
 import { MESSAGE_INFLATED_MAX_BYTES, NATS_IDLE_MS } from "./limits.ts";
 import { isPeerId } from "./nats-chunk.ts";
-import type { HeaderList, NatsLink } from "./nats-link.ts";
+import type { NatsLink } from "./nats-link.ts";
+import { formatTraceparent, TRACE_HEADER } from "./nats-trace.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
 import { exchangeOverNats, type NatsExchangeReply, WasOwnRequest } from "./transport-nats-exchange.ts";
 
@@ -31,8 +32,8 @@ export interface NatsTransportOptions {
   /** Longest silence of the peer. */
   readonly idleTimeoutMs?: number;
   readonly replyMaxBytes?: number;
-  /** W3C trace context of a request: `traceparent`, `tracestate`. */
-  readonly trace?: () => HeaderList;
+  /** See `nats-trace`: 32 hex digits. */
+  readonly traceId?: string;
   /** Whether the link ends with the transport. */
   readonly ownsLink?: boolean;
 }
@@ -51,12 +52,17 @@ export class NatsTransport implements Transport {
   private readonly closing = new AbortController();
   private answeredBy: string | undefined;
   private knowsChunks: boolean | undefined;
+  private requestCount = 0;
 
   constructor(private readonly options: NatsTransportOptions) {}
 
   get peer(): string {
     const { link, subject } = this.options;
     return `${link.name}/${subject}${this.peerId === undefined ? "" : `.${this.peerId}`}`;
+  }
+
+  get traceId(): string | undefined {
+    return this.options.traceId;
   }
 
   async exchange(message: Bytes, options: ExchangeOptions = {}): Promise<ExchangeReply> {
@@ -91,7 +97,7 @@ export class NatsTransport implements Transport {
     message: Bytes,
     options: ExchangeOptions & { readonly signal: AbortSignal },
   ): Promise<NatsExchangeReply> {
-    const { link, clock, subject, ownPeerId, trace } = this.options;
+    const { link, clock, subject, ownPeerId, traceId } = this.options;
     const { idleTimeoutMs = NATS_IDLE_MS, replyMaxBytes = MESSAGE_INFLATED_MAX_BYTES } = this.options;
     for (let count = 0; ; count++) {
       const { peerId } = this;
@@ -105,7 +111,8 @@ export class NatsTransport implements Transport {
           idleMs: idleTimeoutMs,
           replyMaxBytes,
           knowsChunks: this.knowsChunks,
-          trace: trace?.() ?? [],
+          trace:
+            traceId === undefined ? [] : [[TRACE_HEADER, formatTraceparent(traceId, ++this.requestCount)]],
           message,
           signal: options.signal,
           onProgress: options.onProgress,

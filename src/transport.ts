@@ -37,6 +37,8 @@ export interface Transport {
   readonly peer: string;
   /** Whether `ExchangeOptions.cookie` reaches the peer; a login must go into the message otherwise. */
   readonly carriesCookie: boolean;
+  /** By which the peer's log names the exchanges of this transport, where the wire has room for it. */
+  readonly traceId?: string | undefined;
   exchange(message: Bytes, options?: ExchangeOptions): Promise<ExchangeReply>;
   close(): Promise<void>;
 }

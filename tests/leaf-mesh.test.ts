@@ -10,7 +10,7 @@ import { type Leaf, startLeaf } from "../src/leaf.ts";
 import { inlineThreads } from "../src/leaf-repositories.ts";
 import type { SyncPeer } from "../src/leaf-sync.ts";
 import { ANNOUNCED_CONTENT_MAX_BYTES, FETCH_CREDIT_COUNT } from "../src/limits.ts";
-import { silentLogger } from "../src/log.ts";
+import { type LogFields, silentLogger } from "../src/log.ts";
 import { LocalLink } from "../src/nats-link-local.ts";
 import { asPeerId } from "../src/peer-id.ts";
 import { formatPresence } from "../src/presence-message.ts";
@@ -31,6 +31,8 @@ class Project {
   readonly folder = new TempDir("mesh");
   readonly first = this.folder.join("0.fossil");
   readonly leaves: { readonly leaf: Leaf; repo: Repo }[] = [];
+  /** What leaves that join from now on write to their logs. */
+  readonly lines: { readonly leaf: number; readonly text: string; readonly trace: unknown }[] = [];
   readonly code: string;
   private readonly ends: (() => Promise<unknown>)[] = [];
 
@@ -66,6 +68,9 @@ class Project {
     copy.close();
     const repo = Repo.open(file, { mode: "write", ...deps() });
     const threads = inlineThreads(deps());
+    const write = (text: string, fields: LogFields = {}) =>
+      void this.lines.push({ leaf: number, text, trace: fields["trace"] });
+    const log = { debug: write, info: write, warn: write, error: write };
     const leaf = await startLeaf(
       {
         source: { file },
@@ -86,7 +91,7 @@ class Project {
         },
         version: "test",
       },
-      { ...deps(), threads },
+      { ...deps(), log, threads },
     );
     this.leaves.push({ leaf, repo });
     return number;
@@ -198,6 +203,18 @@ describe("news", () => {
     await spy.close();
   });
 
+  test("is traced: the logs of both sides name a pull by the same words", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 2; i++) await project.join([broker]);
+    await project.everywhere(project.commit(0, "x".repeat(ANNOUNCED_CONTENT_MAX_BYTES + 1)));
+    const traceOf = (leaf: number, text: string) =>
+      project.lines.filter((line) => line.leaf === leaf && line.text === text).at(-1)?.trace;
+    await until(() => traceOf(1, "synced") !== undefined, "the end of the pull");
+    expect(traceOf(1, "synced")).toMatch(/^[0-9a-f]{32}$/);
+    expect(traceOf(0, "served")).toBe(traceOf(1, "synced"));
+  });
+
   test("is pushed to a server that the leaf polls", async () => {
     project = new Project();
     using server = new ScratchRepo({ projectCode: project.code as Hash });
@@ -302,6 +319,87 @@ describe("news", () => {
     await link.close();
   });
 });
+
+describe("a web address in an announcement", () => {
+  const forged = (http: string) =>
+    formatAnnouncement({
+      version: 1,
+      rid: 1,
+      uuid: "0".repeat(40) as Hash,
+      peerId: asPeerId("nobody-there"),
+      tips: [],
+      count: 1,
+      artifacts: [],
+      iroh: undefined,
+      http,
+    });
+
+  test.each(["an announcement", "a presence message"])("is not asked because %s names it", async (kind) => {
+    project = new Project();
+    const broker = project.broker();
+    await project.join([broker]);
+    let requests = 0;
+    using server = Bun.serve({
+      port: 0,
+      fetch: () => {
+        requests++;
+        return new Response("");
+      },
+    });
+    const link = project.link(broker);
+    const http = `http://127.0.0.1:${server.port}/`;
+    if (kind === "a presence message") link.publish(`fossil.${project.code}.presence`, presenceOf(http));
+    link.publish(`fossil.${project.code}.commit`, forged(http));
+    const { sync } = project.leaves[0]!.leaf.keeper!;
+    await until(() => sync.peer("nobody-there")?.last !== undefined, "the pull");
+    expect(sync.peer("nobody-there")!.last!.error!.code).toBe("peer-unreachable");
+    expect(requests).toBe(0);
+    await link.close();
+  });
+
+  test("is asked where the leaf was told to sync with it", async () => {
+    project = new Project();
+    const broker = project.broker();
+    let requests = 0;
+    using server = Bun.serve({
+      port: 0,
+      fetch: () => {
+        requests++;
+        return new Response("");
+      },
+    });
+    using known = new ScratchRepo({ projectCode: project.code as Hash });
+    known.repo.users.setCapabilities("nobody", "gioy");
+    const http = `http://127.0.0.1:${server.port}/`;
+    const connect = () => ({ transport: served(known.repo).transport });
+    await project.join([broker], 60_000, [
+      { name: `http://ann@127.0.0.1:${server.port}`, transport: "http", connect },
+    ]);
+    const link = project.link(broker);
+    link.publish(`fossil.${project.code}.commit`, forged(http));
+    await until(() => requests > 0, "the request");
+    await link.close();
+  });
+});
+
+/** Of a peer that does not answer. */
+function presenceOf(http: string): Uint8Array {
+  return formatPresence({
+    kind: "beat",
+    peerId: asPeerId("nobody-there"),
+    name: "n",
+    version: "",
+    role: "peer",
+    transports: ["http"],
+    http,
+    iroh: undefined,
+    artifactCount: 0,
+    tips: [],
+    unclustered: undefined,
+    lagMs: 0,
+    everyMs: 60_000,
+  });
+}
 
 describe("presence", () => {
   test("peers come, are asked, tell of themselves, and go", async () => {
