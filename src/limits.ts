@@ -402,3 +402,6 @@ export const TABLE_ROW_MAX_BYTES = 1_048_576;
 
 /** Arrays and objects in one another, in a JSON value of a synced table. */
 export const JSON_MAX_DEPTH = 64;
+
+/** A file or text larger than this is found by its name alone. */
+export const SEARCH_TEXT_MAX_BYTES = 4_194_304;

@@ -168,6 +168,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   TABLE_NAME_MAX_LENGTH: "repo-table.test.ts: the longest name, and one letter more",
   TABLE_ROW_MAX_BYTES: "repo-table.test.ts: the largest row, and one byte more",
   JSON_MAX_DEPTH: "repo-table.test.ts: the deepest JSON, and one level more",
+  SEARCH_TEXT_MAX_BYTES: "repo-search.test.ts: the largest text, and one byte more",
 };
 
 test("every bound has a test, and every test is there", () => {
