@@ -343,7 +343,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
 
   private join(): void {
     this.phase = "joined";
-    this.state.leafJoinedAtMs = this.state.deps.clock.monotonic();
+    this.state.leafJoined(this.origin.kind === "spoke-leaf");
     this.handshakeTimer.cancel();
     this.connection.line(`LS+ ${this.state.loopSubject}\r\n`);
     this.interest.start();

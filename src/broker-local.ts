@@ -145,6 +145,11 @@ export class LocalClient implements Subscriber {
     });
   }
 
+  /** Tells when messages reach others who could not be reached before: this broker has joined another one. Returns what ends it. */
+  onWidened(listener: () => void): () => void {
+    return this.state.onWidened(listener);
+  }
+
   /** Ends every subscription. */
   close(): void {
     for (const subscription of this.listeners.keys()) this.state.router.remove(subscription);

@@ -5,7 +5,7 @@ import { LOOP_PREFIX } from "./broker-leafnode-interest.ts";
 import { BrokerPace } from "./broker-pace.ts";
 import { BrokerRouter } from "./broker-router.ts";
 import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock, Timer } from "./clock.ts";
 import {
   NATS_AUTH_TIMEOUT_MS,
   NATS_CONNECTION_MAX_COUNT,
@@ -48,6 +48,9 @@ const DEFAULT_LIMITS: BrokerLimits = {
   pingOutMax: NATS_PING_OUT_MAX_COUNT,
   authTimeoutMs: NATS_AUTH_TIMEOUT_MS,
 };
+
+/** Until two brokers that join have told each other what they want. */
+const LEAF_SETTLE_MS = 500;
 
 /** What monitoring shows of a connection. */
 export interface SessionView {
@@ -117,6 +120,8 @@ export class BrokerState {
   /** When a leafnode connection last got as far as exchanging interest (monotonic). */
   leafJoinedAtMs = Number.NEGATIVE_INFINITY;
   private lastId = 0;
+  private readonly widenedListeners = new Set<() => void>();
+  private widening: Timer | undefined;
 
   constructor(
     settings: BrokerSettings,
@@ -132,6 +137,31 @@ export class BrokerState {
     this.router = new BrokerRouter(deps.random);
     this.pace = new BrokerPace(deps.clock);
     this.startedMs = deps.clock.now();
+  }
+
+  /**
+   * A leafnode connection exchanges interest from now on. One that began here brings this broker under another one:
+   * when both know what the other side wants, whoever waits for that (`onWidened`) is told.
+   */
+  leafJoined(beganHere: boolean): void {
+    const { clock } = this.deps;
+    this.leafJoinedAtMs = clock.monotonic();
+    if (!beganHere) return;
+    this.widening ??= clock.after(LEAF_SETTLE_MS, () => {
+      this.widening = undefined;
+      for (const listener of this.widenedListeners) listener();
+    });
+  }
+
+  /** Returns what ends it. */
+  onWidened(listener: () => void): () => void {
+    this.widenedListeners.add(listener);
+    return () => void this.widenedListeners.delete(listener);
+  }
+
+  stop(): void {
+    this.widening?.cancel();
+    this.widenedListeners.clear();
   }
 
   nextId(): number {

@@ -115,6 +115,7 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
   const { clock } = deps;
   const stop = async (drainMs = DRAIN_MS): Promise<void> => {
     closeListeners();
+    state.stop();
     monitor?.close();
     for (const session of state.sessions.values()) session.close();
     const deadline = clock.monotonic() + drainMs;

@@ -80,7 +80,7 @@ function logEvents(link: NatsLink, log: Logger): void {
       told = reason;
     } else if (event.kind === "disconnected") {
       log.warn("NATS server lost", { server });
-    } else if (event.kind !== "maxPayloadChanged") {
+    } else if (event.kind === "connected" || event.kind === "reconnected") {
       told = undefined;
       log.info("NATS server reached", { server });
     }

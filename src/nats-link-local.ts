@@ -69,9 +69,9 @@ export class LocalLink implements NatsLink {
 
   async flush(): Promise<void> {}
 
-  /** Nothing ever happens to a connection within a process. */
-  onEvent(_listener: (event: LinkEvent) => void): () => void {
-    return () => {};
+  /** Nothing ever happens to a connection within a process, only to the server. */
+  onEvent(listener: (event: LinkEvent) => void): () => void {
+    return this.client.onWidened(() => listener({ kind: "widened" }));
   }
 
   async close(): Promise<void> {

@@ -45,12 +45,13 @@ export interface LinkSubscribeOptions {
 export type LinkCallback = (message: LinkMessage) => void;
 
 /**
- * `connected` comes once, `reconnected` after each `disconnected`; `maxPayloadChanged` whenever it has.
+ * `connected` comes once, `reconnected` after each `disconnected`; `maxPayloadChanged` whenever it has. `widened`: the
+ * server has joined others, whose clients hear and are heard from now on.
  * `failed` tells why the server cannot be used for now, for logs; attempts go on.
  */
 export type LinkEvent =
   | { readonly kind: "connected" | "reconnected"; readonly server: string }
-  | { readonly kind: "disconnected" | "maxPayloadChanged" }
+  | { readonly kind: "disconnected" | "maxPayloadChanged" | "widened" }
   | { readonly kind: "failed"; readonly error: Error };
 
 export interface NatsLink {

@@ -3,8 +3,8 @@
  * (`presence-message`); one that was not heard of for three of its beats is gone.
  *
  * A join asks those who hear it to answer, which they do within `PRESENCE_ANSWER_MS`, each after a time of its own;
- * after a reconnect a link is joined again. What is told is a hint: whoever is said to be there is asked before it is
- * believed, and at most `PRESENCE_PEER_MAX_COUNT` are kept in mind.
+ * after a reconnect a link is joined again, and when its server has joined another one. What is told is a hint: whoever is
+ * said to be there is asked before it is believed, and at most `PRESENCE_PEER_MAX_COUNT` are kept in mind.
  *
  * With several links a peer may be heard on more than one: it belongs to the one where it was heard first, until it
  * was silent there for a beat and a half.
@@ -87,7 +87,7 @@ export class Presence {
       link.subscribe(this.options.subject, hear),
       link.subscribe(inbox, hear),
       link.onEvent(({ kind }) => {
-        if (kind === "reconnected") void this.tell("join", [link], inbox);
+        if (kind === "reconnected" || kind === "widened") void this.tell("join", [link], inbox);
       }),
     ];
     this.links.set(link, { inbox, ends });

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { renameSync, rmSync } from "node:fs";
 import { formatAnnouncement, parseAnnouncement } from "../src/announcement.ts";
-import type { Broker } from "../src/broker.ts";
+import type { Broker, BrokerOptions } from "../src/broker.ts";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import type { Hash } from "../src/hash.ts";
@@ -17,7 +17,7 @@ import { formatPresence } from "../src/presence-message.ts";
 import { seededRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
 import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
-import { testBroker } from "./broker-harness.ts";
+import { LOOPBACK, testBroker } from "./broker-harness.ts";
 import { until } from "./interop/nats-server.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
 import { served } from "./sync-peer.ts";
@@ -44,8 +44,8 @@ class Project {
     repo.close();
   }
 
-  broker(): Broker {
-    const broker = testBroker({});
+  broker(options: Partial<BrokerOptions> = {}): Broker {
+    const broker = testBroker(options);
     this.ends.push(() => broker.stop(0));
     return broker;
   }
@@ -249,6 +249,27 @@ describe("news", () => {
     await project.join([broker]);
     await project.everywhere(hash);
     expect(project.pulls(1)).toBe(0);
+  });
+
+  test("that was missed is found when brokers join, and join again", async () => {
+    project = new Project();
+    const [hub, spoke] = [project.broker({ leafListen: LOOPBACK }), project.broker()];
+    await project.join([hub]);
+    await project.join([spoke]);
+    const first = [project.commit(0), project.commit(1)];
+    const leave = spoke.joinLeaf({ host: "127.0.0.1", port: hub.leafPort! });
+    for (const hash of first) await project.everywhere(hash);
+    // The hub goes; what is committed meanwhile nobody hears of.
+    leave();
+    await hub.stop(0);
+    const again = project.broker({ leafListen: LOOPBACK });
+    await project.join([again]);
+    const later = [project.commit(1), project.commit(2)];
+    const [gone] = project.leaves.splice(0, 1);
+    await gone!.leaf.stop();
+    gone!.repo.close();
+    spoke.joinLeaf({ host: "127.0.0.1", port: again.leafPort! });
+    for (const hash of later) await project.everywhere(hash);
   });
 
   test("that was missed is found by a beat", async () => {
