@@ -2,6 +2,7 @@
  * All versions of a file that conflicts, beside it: `NAME-baseline`, `NAME-original`, `NAME-merge`; where one of these
  * names is taken, `-0`, `-1` … is added to it. Source: Fossil `src/merge3.c`, `file_newname`.
  */
+import { freeName } from "./checkout-sidecar.ts";
 import type { TreeChange } from "./checkout-tree.ts";
 
 export interface FileVersions {
@@ -21,11 +22,4 @@ export function writeSidecars(tree: TreeChange, name: string, versions: Partial<
     tree.write(free, content, "");
     return [free];
   });
-}
-
-/** `name`, or if something is there already `name-0`, `name-1` … */
-export function freeName(tree: TreeChange, name: string): string {
-  let free = name;
-  for (let i = 0; tree.stat(free) !== undefined; i++) free = `${name}-${i}`;
-  return free;
 }

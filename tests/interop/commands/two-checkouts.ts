@@ -4,7 +4,7 @@
  */
 import { cpSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { toHex } from "../../../src/bytes.ts";
+import { latin1 } from "../../../src/bytes.ts";
 import { Db } from "../../../src/db.ts";
 import { cli } from "../../cli-process.ts";
 import { TempDir } from "../../temp-dir.ts";
@@ -144,7 +144,7 @@ export class CheckoutPair implements Disposable {
           rows("vvar", "value", "1 LIMIT 1") &&
           db.prepare("SELECT value FROM vvar WHERE name='checkout-hash'").value(),
         undo: rows("undo", "pathname,redoflag,existsflag,isExe,isLink,content", "pathname")?.map((row) =>
-          row.map((value) => (value instanceof Uint8Array ? toHex(value) : value)),
+          row.map((value) => (value instanceof Uint8Array ? latin1(value) : value)),
         ),
         available: db.prepare("SELECT value FROM vvar WHERE name='undo_available'").value(),
         stash: rows("stash", "stashid,vid,hash,comment", "stashid")?.map(([id, vid, ...rest]) => [
@@ -154,7 +154,7 @@ export class CheckoutPair implements Disposable {
         ]),
         stashfile: rows(
           "stashfile",
-          "stashid,isAdded,isRemoved,isExec,isLink,rid,hash,origname,newname,hex(delta)",
+          "stashid,isAdded,isRemoved,isExec,isLink,rid,hash,origname,newname,delta IS NULL",
           "stashid,newname",
         )?.map((row) => row.with(5, name(row[5]) as never)),
       };
