@@ -61,6 +61,8 @@ export function commitCheckout(checkout: Checkout, request: CheckoutCommit): Che
       parent: checkout.checkIn ?? "none",
       merges: merges
         .filter(({ kind }) => kind === "merge" || kind === "integrate")
+        // Parents in the order of stock's manifests.
+        .sort((a, b) => Number(a.kind === "integrate") - Number(b.kind === "integrate"))
         .map((merge) => ({
           rid: merge.rid,
           close: merge.kind === "integrate" || (request.integrate ?? false),

@@ -2,6 +2,7 @@
  * How the files of a checkout differ from a check-in: by default the one that is checked out, and then only files that
  * were changed. Files are read one at a time. Source: Fossil `src/diffcmd.c`.
  */
+import { existsSync } from "node:fs";
 import { equal } from "./bytes.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { readDisk } from "./checkout-disk.ts";
@@ -78,12 +79,13 @@ function compare(
     return { name, label: label.padEnd(LABEL_WIDTH), [side]: content, isBare: content.length === 0 };
   };
   if (file === undefined || file.deleted !== 0) return only("DELETED", "from");
-  if (file.disk === undefined) return only("MISSING", "from");
+  // As in stock, a link that leads nowhere counts as missing.
+  if (!existsSync(`${root}/${name}`)) return only("MISSING", "from");
   if (file.chnged === CHANGE.addedByMerge) return only("ADDED_BY_MERGE", "to");
   if (file.chnged === CHANGE.addedByIntegrate) return only("ADDED_BY_INTEGRATE", "to");
   if (rid === 0) return only("ADDED", "to");
   const [from, to] = [before(), after()];
-  const isLink = file.disk.kind === "link";
+  const isLink = file.disk?.kind === "link";
   const pair = { name, label: "CHANGED".padEnd(LABEL_WIDTH), from, to };
   if (isLink !== islink) return { ...pair, instead: LINKS_DIFFER };
   return equal(from, to) ? undefined : pair;

@@ -121,10 +121,10 @@ const MERGE_KINDS: Readonly<Record<number, PendingMerge["kind"]>> = {
   [-4]: "integrate",
 };
 
-/** Merges not yet committed, in the order they were made. */
+/** Merges not yet committed, in the order in which stock names them: integrations, backouts, cherry-picks, merges. */
 export function pendingMerges({ db }: Checkout): PendingMerge[] {
   return db
-    .prepare("SELECT id, merge, mhash FROM vmerge WHERE id<=0")
+    .prepare("SELECT id, merge, mhash FROM vmerge WHERE id<=0 ORDER BY id, mhash")
     .values<[number, Rid, Hash]>()
     .map(([id, rid, hash]) => ({ kind: MERGE_KINDS[id] ?? "merge", rid, hash }));
 }

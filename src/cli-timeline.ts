@@ -4,6 +4,7 @@ import type { CliContext } from "./cli-context.ts";
 import { terminalWidth } from "./cli-terminal.ts";
 import { integer } from "./cli-values.ts";
 import { formatDateTime } from "./julian.ts";
+import type { Rid } from "./repo-content.ts";
 import { describeEntry, entryDay, type TimelineEntry } from "./repo-timeline.ts";
 
 /** Columns before the text of an entry: `HH:MM:SS `. */
@@ -19,11 +20,16 @@ export const widthArg = option(
   integer(0, 10_000),
 );
 
-/** Prints entries in the order given, as a stream. */
+/**
+ * Prints entries in the order given, as a stream.
+ *
+ * @param current the check-in of the checkout worked in
+ */
 export function printEntries(
   entries: readonly TimelineEntry[],
   width: number | undefined,
   { out }: CliContext,
+  current?: Rid,
 ): void {
   const columns = widthOf(width);
   let lastDay = "";
@@ -31,7 +37,10 @@ export function printEntries(
     const [day, time] = entryDay(entry);
     const heading = day === lastDay ? "" : `=== ${day} ===\n`;
     lastDay = day;
-    out.item(toJson(entry), () => heading + wrap(`${time} ${describeEntry(entry)}`, columns, INDENT));
+    out.item(
+      toJson(entry),
+      () => heading + wrap(`${time} ${describeEntry(entry, current)}`, columns, INDENT),
+    );
   }
 }
 

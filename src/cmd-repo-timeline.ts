@@ -44,8 +44,9 @@ export const timelineCommand = command({
   ],
   run: async (args, context) => {
     const type = TYPES[args.type];
-    const entries = await withRepository(context, "read", ({ repo }) =>
-      timeline(repo, {
+    const { entries, checkout } = await withRepository(context, "read", ({ repo, checkout }) => ({
+      checkout,
+      entries: timeline(repo, {
         ...(args.limit > 0 && { limit: args.limit }),
         ...(type !== undefined && { type }),
         ...(args.branch !== undefined && { branch: args.branch }),
@@ -54,7 +55,7 @@ export const timelineCommand = command({
         ...(args.since !== undefined && { since: args.since }),
         ...(args.until !== undefined && { until: args.until }),
       }),
-    );
-    printEntries(entries, args.width, context);
+    }));
+    printEntries(entries, args.width, context, checkout);
   },
 });

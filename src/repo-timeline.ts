@@ -172,8 +172,12 @@ function sameBranchChildren(repo: Repo, rid: Rid): number {
     .value<number>(rid, main)!;
 }
 
-/** What an entry says in one line, after its date: as `fossil timeline` of 2.29 writes it. */
-export function describeEntry(entry: TimelineEntry): string {
+/**
+ * What an entry says in one line, after its date: as `fossil timeline` of 2.29 writes it.
+ *
+ * @param current the check-in that is checked out where the user works
+ */
+export function describeEntry(entry: TimelineEntry, current?: Rid): string {
   const { hash, type, comment, user, tags } = entry;
   const name = `[${hash.slice(0, 10)}]`;
   if (type === "w" && /^[+:-]/.test(comment)) {
@@ -183,6 +187,7 @@ export function describeEntry(entry: TimelineEntry): string {
   const marks = [
     entry.parentCount > 1 && "*MERGE*",
     entry.childCount > 1 && (entry.isFork ? "*FORK*" : "*BRANCH*"),
+    entry.rid === current && "*CURRENT*",
     entry.isPrivate && "*UNPUBLISHED*",
   ].filter((mark) => mark !== false);
   const suffix = tags.length > 0 ? ` tags: ${tags.join(", ")}` : "";
