@@ -20,6 +20,8 @@ export interface LeafRemote {
   readonly tls?: TlsSettings;
   /** PEM text of the authorities that the server's certificate may have, unless `tls` names them. */
   readonly ca?: string;
+  /** PEM texts shown to a server that asks who joins, unless `tls` has others. */
+  readonly shown?: { readonly cert: string; readonly key: string };
 }
 
 const CONNECT_MS_MAX = 5_000;
@@ -50,7 +52,7 @@ export class LeafJoiner {
   }
 
   private attempt(): void {
-    const { host, port, credentials = {}, tls, ca } = this.remote;
+    const { host, port, credentials = {}, tls, ca, shown } = this.remote;
     const { clock, network } = this.state.deps;
     const abort = new AbortController();
     this.abort = abort;
@@ -60,7 +62,7 @@ export class LeafJoiner {
     const onEnd = (reason: string, wasJoined: boolean) =>
       this.again(reason || (wasJoined ? "the connection ended" : CLOSED_EARLY), wasJoined);
     // Certificates name the host, unless told otherwise.
-    const settings = { serverName: host, ...(ca === undefined ? {} : { ca }), ...tls };
+    const settings = { serverName: host, ...(ca === undefined ? {} : { ca }), ...shown, ...tls };
     const origin = {
       kind: "spoke-leaf",
       credentials,

@@ -10,6 +10,7 @@ import type { BrokerAuth, LeafCredentials } from "./broker-auth.ts";
 import type { LeafRemote } from "./broker-leafnode-join.ts";
 import type { TlsSettings } from "./broker-socket.ts";
 import { type Args, badValue, flag, option, text, type Values } from "./cli-command.ts";
+import { readPem } from "./cli-tls.ts";
 import { address, byteSize, integer } from "./cli-values.ts";
 import { UsageError } from "./errors.ts";
 import type { LeafBrokerOptions } from "./leaf-broker.ts";
@@ -46,6 +47,14 @@ export const BROKER_ARGS = {
     },
     text,
   ),
+  natsClientCa: option(
+    {
+      description:
+        "with --tls-cert: let in only NATS clients and leafnodes whose certificate an authority in this file has signed (PEM)",
+      valueHint: "FILE",
+    },
+    text,
+  ),
   insecure: flag({ description: "let everybody use NATS listeners that other machines can reach" }),
   natsMaxPayload: option(
     {
@@ -74,28 +83,38 @@ export interface BrokerCertificates {
   readonly tls: TlsSettings | undefined;
   /** Authorities that the servers to join may have. */
   readonly ca: string | undefined;
+  /** Shown to servers to join. */
+  readonly shown?: { readonly cert: string; readonly key: string } | undefined;
 }
 
 /**
  * The broker that the options ask for; undefined when none of them does.
  *
- * @throws UsageError `nats-auth`
+ * @throws UsageError `nats-auth`, `tls-pair`, `tls-file`
  */
 export function brokerOptions(
   args: Values<typeof BROKER_ARGS>,
-  { tls, ca }: BrokerCertificates,
+  { tls, ca, shown }: BrokerCertificates,
 ): LeafBrokerOptions | undefined {
   const { natsListen: listen, natsLeafListen: leafListen, natsMonitor: monitor, insecure } = args;
   const joins = args.natsLeafnode.length > 0;
   if (listen === undefined && leafListen === undefined && monitor === undefined && !joins) return undefined;
+  if (args.natsClientCa !== undefined && tls === undefined) {
+    throw new UsageError("tls-pair", "--nats-client-ca is of no use without TLS", {
+      hint: "add --tls-cert and --tls-key",
+    });
+  }
+  const clientCa =
+    args.natsClientCa === undefined ? {} : { clientCa: readPem("--nats-client-ca", args.natsClientCa) };
+  const known = { ...(ca !== undefined && { ca }), ...(shown && { shown }) };
   return {
     ...(listen && { listen }),
     ...(leafListen && { leafListen }),
     ...(monitor && { monitor }),
-    leafRemotes: args.natsLeafnode.map((remote) => ({ ...remote, ...(ca !== undefined && { ca }) })),
+    leafRemotes: args.natsLeafnode.map((remote) => ({ ...remote, ...known })),
     auth: readAuth(args.natsAuth),
     insecure,
-    ...(tls && { tls }),
+    ...(tls && { tls: { ...tls, ...clientCa } }),
     maxPayload: args.natsMaxPayload,
     maxConnections: args.natsMaxConnections,
   };

@@ -47,11 +47,7 @@ function natsSettings(values: NatsValues): Omit<ExternalNatsOptions, "servers"> 
   const creds = read("--nats-creds", values.natsCreds);
   const nkeySeed = read("--nats-nkey", values.natsNkey);
   const ca = read("--nats-tls-ca", values.natsTlsCa);
-  const cert = read("--nats-tls-cert", values.natsTlsCert);
-  const key = read("--nats-tls-key", values.natsTlsKey);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new UsageError("nats-credentials", "--nats-tls-cert and --nats-tls-key belong together");
-  }
+  const shown = shownToNats(values);
   if (password !== undefined && user === undefined) {
     throw new UsageError("nats-credentials", "--nats-password needs --nats-user");
   }
@@ -62,14 +58,25 @@ function natsSettings(values: NatsValues): Omit<ExternalNatsOptions, "servers"> 
     ...(token !== undefined && { token }),
     ...(creds !== undefined && { creds }),
     ...(nkeySeed !== undefined && { nkeySeed }),
-    ...((ca !== undefined || cert !== undefined) && {
-      tls: {
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
-      },
+    ...((ca !== undefined || shown !== undefined) && {
+      tls: { ...(ca !== undefined && { ca }), ...shown },
     }),
   };
+}
+
+/**
+ * The certificate to show to NATS servers that ask for one, and its key.
+ *
+ * @throws UsageError as `natsSettings`
+ */
+export function shownToNats(
+  values: Pick<NatsValues, "natsTlsCert" | "natsTlsKey">,
+): { readonly cert: string; readonly key: string } | undefined {
+  const cert = read("--nats-tls-cert", values.natsTlsCert);
+  const key = read("--nats-tls-key", values.natsTlsKey);
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  throw new UsageError("nats-credentials", "--nats-tls-cert and --nats-tls-key belong together");
 }
 
 /**

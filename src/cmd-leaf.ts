@@ -17,7 +17,7 @@ import type { CliContext } from "./cli-context.ts";
 import { LOG_ARGS, type Running, runDaemon } from "./cli-daemon.ts";
 import { HTTP_LIMIT_ARGS, httpLimits } from "./cli-http-limits.ts";
 import { IROH_LEAF_ARGS, irohKeyFile, irohRelay } from "./cli-iroh.ts";
-import { openNats } from "./cli-nats.ts";
+import { openNats, shownToNats } from "./cli-nats.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
 import { findRepository } from "./cli-repository.ts";
 import { listenerTls, readPem, TLS_ARGS } from "./cli-tls.ts";
@@ -231,7 +231,8 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
     const tls = listenerTls(args);
     const ca = args.ca === undefined ? undefined : readPem("--ca", args.ca);
     // Links over iroh are leafnodes of the broker.
-    const broker = brokerOptions(args, { tls, ca }) ?? (usesIroh(args) ? {} : undefined);
+    const broker =
+      brokerOptions(args, { tls, ca, shown: shownToNats(args) }) ?? (usesIroh(args) ? {} : undefined);
     const external = args.nats.length === 0 ? [] : [await openNats(args.nats, args, context, log)];
     const leaf = await startLeaf(
       {

@@ -2,7 +2,7 @@
  * The embedded broker of a leaf: who may connect to it, where, and which servers it joins. What the leaf itself
  * says and hears goes through a link within the process.
  *
- * A listener that other machines can reach lets in only those who know a secret, unless the user said that
+ * A listener that other machines can reach lets in only those who know a secret or have a certificate, unless the user said that
  * everybody may. Monitoring asks for no secret, so there it takes that word in any case.
  */
 import { type Broker, startBroker } from "./broker.ts";
@@ -88,9 +88,17 @@ export function startLeafBroker(
   };
 }
 
-function checkListeners({ listen, leafListen, monitor, auth, insecure = false }: LeafBrokerOptions): void {
+function checkListeners({
+  listen,
+  leafListen,
+  monitor,
+  auth,
+  tls,
+  insecure = false,
+}: LeafBrokerOptions): void {
   if (insecure) return;
-  const hasAuth = [auth?.users, auth?.tokens, auth?.nkeys].some((list) => (list ?? []).length > 0);
+  const hasSecrets = [auth?.users, auth?.tokens, auth?.nkeys].some((list) => (list ?? []).length > 0);
+  const hasAuth = hasSecrets || tls?.clientCa !== undefined;
   const open = [...(hasAuth ? [] : [listen, leafListen]), monitor].find(
     (address) => address !== undefined && !isLoopback(address),
   );
@@ -100,7 +108,7 @@ function checkListeners({ listen, leafListen, monitor, auth, insecure = false }:
     hint:
       open === monitor
         ? "monitor on 127.0.0.1, or say --insecure"
-        : "add --nats-auth, listen on 127.0.0.1, or say --insecure",
+        : "add --nats-auth or --nats-client-ca, listen on 127.0.0.1, or say --insecure",
     data: { address: where },
   });
 }

@@ -1,12 +1,12 @@
 /** The embedded broker of a leaf: its options on the command line, its listeners, its link. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { connect } from "nats";
 import { text, utf8 } from "../src/bytes.ts";
-import { BROKER_ARGS, brokerOptions } from "../src/cli-broker.ts";
+import { BROKER_ARGS, type BrokerCertificates, brokerOptions } from "../src/cli-broker.ts";
 import { systemClock } from "../src/clock.ts";
 import { UsageError } from "../src/errors.ts";
 import { type LeafBroker, type LeafBrokerOptions, startLeafBroker } from "../src/leaf-broker.ts";
-import { silentLogger } from "../src/log.ts";
+import { type Logger, silentLogger } from "../src/log.ts";
 import { seededRandom } from "../src/random.ts";
 import { atEnd } from "./at-end.ts";
 import { edgesyncWords } from "./interop/leaf-process.ts";
@@ -16,21 +16,26 @@ import { testCertificate } from "./tls-certificate.ts";
 
 const LOOPBACK = { host: "127.0.0.1", port: 0 };
 const EVERYWHERE = { host: "0.0.0.0", port: 0 };
+const PAIR = testCertificate();
 const brokers: LeafBroker[] = [];
 
 afterEach(async () => {
   for (const broker of brokers.splice(0)) await broker.stop();
 });
 
-function start(options: LeafBrokerOptions, seed = 1n): LeafBroker {
-  const deps = { clock: systemClock, random: seededRandom(seed), log: silentLogger };
+function start(options: LeafBrokerOptions, seed = 1n, log: Logger = silentLogger): LeafBroker {
+  const deps = { clock: systemClock, random: seededRandom(seed), log };
   const broker = startLeafBroker(options, deps);
   brokers.push(broker);
   return broker;
 }
 
 /** What the options make of `given`, the rest as by default. */
-function options(given: Partial<Record<keyof typeof BROKER_ARGS, string | string[]>>, ca?: string) {
+function options(
+  given: Partial<Record<keyof typeof BROKER_ARGS, string | string[]>>,
+  ca?: string,
+  certificates: Partial<BrokerCertificates> = {},
+) {
   const values = Object.entries(BROKER_ARGS).map(([name, arg]) => {
     const own = given[name as keyof typeof BROKER_ARGS] ?? ("default" in arg ? arg.default : undefined);
     if ("repeat" in arg && arg.repeat) return [name, [own ?? []].flat().map((one) => arg.parse(one))];
@@ -39,7 +44,7 @@ function options(given: Partial<Record<keyof typeof BROKER_ARGS, string | string
       own === undefined ? (arg.type === "boolean" ? false : undefined) : arg.parse(own as string),
     ];
   });
-  return brokerOptions(Object.fromEntries(values), { tls: undefined, ca });
+  return brokerOptions(Object.fromEntries(values), { tls: undefined, ca, ...certificates });
 }
 
 describe("options", () => {
@@ -109,6 +114,8 @@ describe("listeners", () => {
     ["leafnodes", { leafListen: EVERYWHERE }, false],
     ["clients with a secret", { listen: EVERYWHERE, auth: { tokens: ["t"] } }, true],
     ["clients with an empty list of secrets", { listen: EVERYWHERE, auth: { tokens: [] } }, false],
+    ["clients with a certificate", { listen: EVERYWHERE, tls: { ...PAIR, clientCa: PAIR.cert } }, true],
+    ["clients that see a certificate", { listen: EVERYWHERE, tls: PAIR }, false],
     ["monitoring with a secret for clients", { monitor: EVERYWHERE, auth: { tokens: ["t"] } }, false],
     ["everything, as the user insists", { listen: EVERYWHERE, monitor: EVERYWHERE, insecure: true }, true],
   ])("beyond this machine: %s", (_name, given, allowed) => {
@@ -213,6 +220,53 @@ describe("on the command line", () => {
     await run("repo", "new", file, "--user", "ann").exited;
     return file;
   }
+});
+
+describe("certificates of those who connect", () => {
+  const known = testCertificate("known");
+  const stranger = testCertificate("stranger");
+  const temp = new TempDir("client-ca");
+  const file = (name: string, pem: string) => temp.write(`${name}.pem`, pem);
+  const clientCa = file("ca", known.cert);
+  afterAll(() => temp.remove());
+
+  test("need TLS, and a file of certificates", () => {
+    const code = (what: Parameters<typeof options>[0], tls?: typeof PAIR) => () =>
+      options({ natsListen: ":1", ...what }, undefined, { tls });
+    expect(code({ natsClientCa: clientCa })).toThrow(expect.objectContaining({ code: "tls-pair" }));
+    expect(code({ natsClientCa: "/nowhere" }, PAIR)).toThrow(expect.objectContaining({ code: "tls-file" }));
+    expect(options({ natsListen: ":1", natsClientCa: clientCa }, undefined, { tls: PAIR })?.tls).toEqual({
+      ...PAIR,
+      clientCa: known.cert,
+    });
+  });
+
+  test.each([
+    ["one that is trusted", known, true],
+    ["a stranger's", stranger, false],
+    ["none", undefined, false],
+  ])("of clients and leafnodes: %s", async (_, shown, accepted) => {
+    const tls = { tls: PAIR };
+    const given = { natsListen: "127.0.0.1:0", natsLeafListen: "127.0.0.1:0", natsClientCa: clientCa };
+    const hub = start(options(given, undefined, tls)!);
+    const client = await connect({
+      servers: `localhost:${hub.broker.port}`,
+      reconnect: false,
+      timeout: 5_000,
+      tls: { ca: PAIR.cert, ...shown },
+    }).catch(() => undefined);
+    expect(client !== undefined).toBe(accepted);
+    await client?.close();
+    const url = `tls://localhost:${hub.broker.leafPort}`;
+    const joined = Promise.withResolvers<boolean>();
+    const told = (message: string) => {
+      if (message === "NATS leafnode joined") joined.resolve(true);
+      if (message === "NATS leafnode not connected") joined.resolve(false);
+    };
+    const log = { ...silentLogger, info: told, warn: told };
+    start(options({ natsLeafnode: url }, PAIR.cert, { shown })!, 3n, log);
+    expect(await joined.promise).toBe(accepted);
+  });
 });
 
 test("two leaves joined, one with a password and TLS by the server's wish", async () => {
