@@ -25,6 +25,8 @@ export interface CloneRequest extends RemoteValues, IrohValues {
   /** Unversioned files too, once the clone is there. */
   readonly uv: boolean;
   readonly verify: boolean;
+  /** Of `user`: remembered with the clone, and before any other. */
+  readonly invitedPassword?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -43,6 +45,7 @@ export async function cloneAsAsked(
   const remote = parseRemote(request.source);
   const { transport, login, keepsPassword } = await connect(remote, request, context, {
     repository: request.target,
+    password: request.invitedPassword,
   });
   const user = actingUser(request.user ?? (remote.kind === "http" ? remote.user : undefined), env);
   const threads = cloneThreads();

@@ -79,13 +79,14 @@ export async function connect(
     const { serveLocally } = await import("./cli-local-peer.ts");
     return { transport: serveLocally(remote.path, context), login: undefined, keepsPassword: false };
   }
-  if (remote.kind === "nats") return connectOverNats(remote, values, context, facts.ownPeerId);
+  if (remote.kind === "nats") return connectOverNats(remote, values, context, facts);
   if (remote.kind === "iroh") {
     const { irohTransport } = await import("./cli-iroh.ts");
     const login = await loginFor(
       { address: remote.url, user: undefined, password: undefined },
       values,
       context,
+      facts.password,
     );
     return { transport: await irohTransport(remote.endpoint, values, facts.repository, context), ...login };
   }
@@ -97,13 +98,14 @@ async function connectOverNats(
   remote: NatsRemote,
   values: RemoteValues,
   context: CliContext,
-  ownPeerId = newPeerId(context.random),
+  { ownPeerId = newPeerId(context.random), password }: ConnectFacts,
 ): Promise<Connection> {
   const { clock, random } = context;
   const login = await loginFor(
     { address: remote.url, user: undefined, password: undefined },
     values,
     context,
+    password,
   );
   const link = await openNats([remote.server], values, context);
   const { NatsTransport, syncSubject } = await import("./transport-nats.ts");

@@ -1,12 +1,14 @@
 /** `edgesync repo clone`: copies a peer's repository into a new file. */
-import { cloneAsAsked } from "./cli-clone.ts";
-import { command, flag, positional } from "./cli-command.ts";
+import { type CloneRequest, cloneAsAsked } from "./cli-clone.ts";
+import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { filesTold } from "./cli-files.ts";
 import { IROH_ARGS } from "./cli-iroh.ts";
 import { columns, formatBytes } from "./cli-output.ts";
+import { PASSWORD_VARIABLE } from "./cli-password.ts";
 import { REMOTE_ARGS } from "./cli-remote.ts";
-import { EXIT } from "./errors.ts";
+import { EXIT, type ExitCode, UsageError } from "./errors.ts";
+import { type Invitation, parseInvite } from "./repo-invite.ts";
 
 export const cloneCommand = command({
   description: "copies a repository from a server, or from a file, into a new file",
@@ -16,7 +18,10 @@ export const cloneCommand = command({
         "its address: http(s)://…, nats://HOST/PROJECT-CODE, iroh:TICKET, or the path of a repository",
       required: true,
     }),
-    file: positional({ description: "the file to make", required: true }),
+    file: positional({
+      description: "the file to make; given alone, with an invitation that says where to clone from",
+    }),
+    invite: option({ description: "clone as the user invited by this token", valueHint: "TOKEN" }, text),
     ...REMOTE_ARGS,
     ...IROH_ARGS,
     private: flag({ description: "private branches too" }),
@@ -30,13 +35,39 @@ export const cloneCommand = command({
       line: "edgesync repo clone https://ann@example.org/project p.fossil --password-file pw",
       about: "logged in",
     },
+    { line: "edgesync repo clone --invite edgesync1.eyJs p.fossil", about: "with what repo invite printed" },
   ],
-  run: async ({ src: source, file: target, ...args }, context) => {
-    const summary = await cloneAsAsked({ source, target, ...args }, context);
-    tell(target, summary, context);
-    return summary.refused.length + (summary.files?.refused.length ?? 0) === 0 ? EXIT.done : EXIT.failed;
+  run: async ({ src, file, invite, ...args }, given) => {
+    const invitation = invite === undefined ? undefined : parseInvite(invite);
+    const [source, target] = file === undefined ? [invitation?.url, src] : [src, file];
+    if (source === undefined) {
+      const what =
+        invitation === undefined ? "the file to make is missing" : "the invitation names no address";
+      throw new UsageError("missing-argument", what, { hint: "give the address, and then the file to make" });
+    }
+    if (invitation === undefined) return clone({ ...args, source, target }, given);
+    const { [PASSWORD_VARIABLE]: _, ...env } = given.env;
+    const invited = asInvited(invitation);
+    return clone({ ...args, ...invited, source: withLogin(source, invited.user), target }, { ...given, env });
   },
 });
+
+/** A web address with another login in it: it is remembered with the clone. Other addresses hold none. */
+function withLogin(address: string, login: string): string {
+  return address.replace(/^(https?:\/\/)(?:[^/@]*@)?/i, `$1${encodeURIComponent(login)}@`);
+}
+
+async function clone(request: CloneRequest, context: CliContext): Promise<ExitCode> {
+  const { target } = request;
+  const summary = await cloneAsAsked(request, context);
+  tell(target, summary, context);
+  return summary.refused.length + (summary.files?.refused.length ?? 0) === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** The invitation's login alone: not that of the address, a file or the environment. */
+function asInvited({ login, password }: Invitation) {
+  return { user: login, invitedPassword: password, passwordFile: undefined };
+}
 
 type Cloned = Awaited<ReturnType<typeof cloneAsAsked>>;
 

@@ -34,7 +34,8 @@ const capabilityLetters: Parser<string> = (value) => {
   });
 };
 
-const capArg = option(
+/** Of users and invitations alike. */
+export const capArg = option(
   { description: "capability letters, for instance i or v", valueHint: "LETTERS" },
   capabilityLetters,
 );

@@ -405,3 +405,6 @@ export const JSON_MAX_DEPTH = 64;
 
 /** A file or text larger than this is found by its name alone. */
 export const SEARCH_TEXT_MAX_BYTES = 4_194_304;
+
+/** Longest token of an invitation, in UTF-16 units. */
+export const INVITE_TOKEN_MAX_LENGTH = 4_096;

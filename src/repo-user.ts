@@ -7,7 +7,8 @@
  *
  * and stock tells them apart by the length 40. We always store the secret. An empty or NULL `pw` never
  * matches. Of a login card `login USER NONCE SIGNATURE` the signature is SHA1(NONCE ‖ secret), in hex; it
- * may be made with the stored text itself, so a row in cleartext matches either form.
+ * may be made with the stored text itself, so a row in cleartext matches either form. The password of an
+ * invitation that has expired (`repo-invite-expiry.ts`) matches no longer.
  *
  * `mtime` columns are whole seconds since 1970.
  */
@@ -19,6 +20,7 @@ import { NameError, UsageError } from "./errors.ts";
 import { sha1Hex } from "./hash.ts";
 import { type Random, randomBelow } from "./random.ts";
 import type { Config } from "./repo-config.ts";
+import { isInviteOver } from "./repo-invite-expiry.ts";
 
 export interface User {
   readonly uid: number;
@@ -193,7 +195,9 @@ export class Users {
   }
 
   private storedPassword(login: string): string | undefined {
-    return this.db.prepare("SELECT pw FROM user WHERE login=? AND length(pw)>0").value<string>(login);
+    const stored = this.db.prepare("SELECT pw FROM user WHERE login=? AND length(pw)>0").value<string>(login);
+    if (stored === undefined || isInviteOver(this.db, login, stored, this.now())) return undefined;
+    return stored;
   }
 
   private secretOf(login: string, password: string): string {

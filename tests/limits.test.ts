@@ -169,6 +169,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   TABLE_ROW_MAX_BYTES: "repo-table.test.ts: the largest row, and one byte more",
   JSON_MAX_DEPTH: "repo-table.test.ts: the deepest JSON, and one level more",
   SEARCH_TEXT_MAX_BYTES: "repo-search.test.ts: the largest text, and one byte more",
+  INVITE_TOKEN_MAX_LENGTH: "repo-invite.test.ts: the longest token, and one letter more",
 };
 
 test("every bound has a test, and every test is there", () => {
