@@ -267,6 +267,7 @@ export class Bridge {
       iroh: undefined,
       artifactCount: 0,
       tips: [],
+      unversioned: undefined,
       unclustered: this.known === undefined ? undefined : (sha1Hex(lines.join("")) as Hash),
       lagMs: 0,
     };

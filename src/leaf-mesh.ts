@@ -22,6 +22,7 @@ import type { Hash } from "./hash.ts";
 import { LeafAnnounce } from "./leaf-announce.ts";
 import { answerToAll } from "./leaf-answer.ts";
 import { LeafFetch } from "./leaf-fetch.ts";
+import { FilesNews } from "./leaf-files-news.ts";
 import { HeardPeers } from "./leaf-heard.ts";
 import type { LeafIroh } from "./leaf-iroh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
@@ -58,6 +59,8 @@ export interface MeshSurroundings {
   readonly iroh: LeafIroh | undefined;
   readonly push: boolean;
   readonly pull: boolean;
+  /** Syncs bring unversioned files, too. */
+  readonly unversioned?: boolean;
   readonly pollMs: number;
   /** Peers that news is pushed to, by their names in `sync`. */
   readonly pushTo: readonly string[];
@@ -78,6 +81,7 @@ export class LeafMesh {
   private readonly news: LeafNews;
   private readonly announce: LeafAnnounce;
   readonly fetch: LeafFetch;
+  private readonly files: FilesNews;
   /** Where a peer was last heard that tells nothing of itself. */
   private readonly heard = new HeardPeers();
   /** Peers that seem to have something else. True: they have just come, or have check-ins that are not here. */
@@ -124,6 +128,8 @@ export class LeafMesh {
       { tell: (news, repo) => this.tell(news, repo), note: (rid) => hosted.noteAnnounced(rid) },
       { clock, log },
     );
+    const readFiles = async () => (await hosted.presence()).unversioned;
+    this.files = new FilesNews({ read: readFiles, tell: () => this.presence.tellNow() }, clock);
     this.watch = new LeafWatch(
       { path: hosted.path, onCommit: (repo, isReplaced) => this.changed(repo, isReplaced) },
       deps,
@@ -171,6 +177,7 @@ export class LeafMesh {
     this.hosted.onStored = () => {};
     this.hosted.draft = () => undefined;
     this.announce.stop();
+    this.files.stop();
     await this.presence.stop();
     await this.news.stop();
     this.watch.stop();
@@ -200,7 +207,9 @@ export class LeafMesh {
         });
       }
     }
-    if (!this.isForeign) this.news.onCommit(repo, isReplaced);
+    if (this.isForeign) return;
+    this.news.onCommit(repo, isReplaced);
+    this.files.onCommit(repo);
   }
 
   private answer(news: News, repo: Repo): Uint8Array | undefined {
@@ -300,27 +309,33 @@ export class LeafMesh {
   private meet({ facts }: PresentPeer, isNew: boolean): void {
     const { peerId, tips, role } = facts;
     this.know(peerId);
-    const isUrgent = isNew || this.missing(tips).length > 0;
+    const hasNewFiles = this.files.hear(peerId, facts.unversioned) && this.about.unversioned === true;
+    const isUrgent = isNew || hasNewFiles || this.missing(tips).length > 0;
     if (!(this.differs(facts) || (isNew && role === "bridge"))) return;
     this.suspects.set(peerId, isUrgent || this.suspects.get(peerId) === true);
     if (isUrgent) this.tickWithin(MESH_SOON_MS);
   }
 
   /** Whether a peer has not the same as this one, as far as can be told without asking. */
-  private differs({ unclustered, artifactCount }: PeerFacts): boolean {
-    // A bridge does not know how many there are.
-    const counts = artifactCount > 0 && artifactCount !== this.own?.artifactCount;
-    return counts || unclustered !== this.own?.unclustered;
+  private differs({ unclustered, unversioned, artifactCount }: PeerFacts): boolean {
+    const { own } = this;
+    // A bridge does not know how many there are, nor what files.
+    const counts = artifactCount > 0 && artifactCount !== own?.artifactCount;
+    const files =
+      this.about.unversioned === true && unversioned !== undefined && unversioned !== own?.unversioned;
+    return counts || files || unclustered !== own?.unclustered;
   }
 
   private lose(peerId: string): void {
     this.suspects.delete(peerId);
+    this.files.forget(peerId);
     if (!this.heard.has(peerId)) this.sync.remove(peerId);
   }
 
   private async facts() {
     const own = await this.hosted.presence();
     this.own = own;
+    this.files.noteTold(own.unversioned);
     const { name, role } = this.options;
     const { links, peerId } = this.nats;
     const { version, http } = this.about;

@@ -337,6 +337,9 @@ export const PRESENCE_UNCLUSTERED_MAX_COUNT = 5_000;
 /** How soon a peer that seems to have more, or other things, is synced with. */
 export const MESH_SOON_MS = 1_000;
 
+/** After a commit, until it is looked whether unversioned files have changed. */
+export const FILES_NEWS_PAUSE_MS = 250;
+
 /** Announcing peers that are kept in mind without having told of themselves. */
 export const MESH_HEARD_MAX_COUNT = 256;
 

@@ -3,7 +3,7 @@
  *
  *     {"v":1,"kind":"join","peer_id":"<peer>","name":"ann's laptop","version":"0.1.0","role":"peer",
  *      "transports":["nats","http"],"http":"http://host/path","iroh":"<endpoint id>",
- *      "artifacts":21332,"tips":["<hash>",…],"unclustered":"<hash>","lag_ms":0,"every_ms":30000}
+ *      "artifacts":21332,"tips":["<hash>",…],"unclustered":"<hash>","uv":"<hash>","lag_ms":0,"every_ms":30000}
  *
  *     kind         join: here now, tell me of you; beat: still here; leave: going
  *     role         peer, hub, leaf or bridge
@@ -12,6 +12,7 @@
  *     tips         its newest check-ins without a successor on their branch, newest first
  *     unclustered  SHA1 over the sorted hashes of all artifacts that no cluster names, each with a line feed:
  *                  differs when news was missed
+ *     uv           the hash of the catalog of its unversioned files, as `pragma uv-hash` has it
  *     lag_ms       how long ago it heard of something that it has not got yet; 0 when there is nothing
  *     every_ms     until its next beat; a peer that missed three is gone
  *
@@ -56,6 +57,7 @@ export interface PeerFacts {
   readonly artifactCount: number;
   readonly tips: readonly Hash[];
   readonly unclustered: Hash | undefined;
+  readonly unversioned: Hash | undefined;
   readonly lagMs: number;
   /** Time from one beat to the next. */
   readonly everyMs: number;
@@ -66,7 +68,8 @@ export interface PresenceMessage extends PeerFacts {
 }
 
 export function formatPresence(message: PresenceMessage): Uint8Array {
-  const { kind, peerId, name, version, role, transports, http, iroh, artifactCount, unclustered } = message;
+  const { kind, peerId, name, version, role, transports, http, iroh, artifactCount } = message;
+  const { unclustered, unversioned } = message;
   const tips = message.tips.slice(0, PRESENCE_TIP_MAX_COUNT);
   return utf8(
     JSON.stringify({
@@ -82,6 +85,7 @@ export function formatPresence(message: PresenceMessage): Uint8Array {
       artifacts: artifactCount,
       tips,
       ...(unclustered !== undefined && { unclustered }),
+      ...(unversioned !== undefined && { uv: unversioned }),
       lag_ms: Math.round(message.lagMs),
       every_ms: message.everyMs,
     }),
@@ -107,6 +111,7 @@ export function parsePresence(bytes: Uint8Array): PresenceMessage {
     artifactCount: fields.count("artifacts") ?? 0,
     tips: (fields.texts("tips", PRESENCE_TIP_MAX_COUNT, HASH_MAX_DIGITS) ?? []).map(asHash),
     unclustered: fields.convert("unclustered", HASH_MAX_DIGITS, asHash),
+    unversioned: fields.convert("uv", HASH_MAX_DIGITS, asHash),
     lagMs: fields.count("lag_ms") ?? 0,
     everyMs: Math.min(PRESENCE_BEAT_MAX_MS, Math.max(PRESENCE_BEAT_MIN_MS, everyMs)),
   };

@@ -5,6 +5,7 @@
 import { type Hash, sha1Hex } from "./hash.ts";
 import { PRESENCE_TIP_MAX_COUNT, PRESENCE_UNCLUSTERED_MAX_COUNT } from "./limits.ts";
 import type { Repo } from "./repo.ts";
+import { Unversioned } from "./repo-unversioned.ts";
 
 export interface RepoPresence {
   /** Artifacts whose content is here. */
@@ -12,6 +13,8 @@ export interface RepoPresence {
   readonly tips: readonly Hash[];
   /** Undefined with more than `PRESENCE_UNCLUSTERED_MAX_COUNT` artifacts in no cluster. */
   readonly unclustered: Hash | undefined;
+  /** Of the catalog of unversioned files, as peers compare it. */
+  readonly unversioned: Hash;
 }
 
 /** Counts artifacts, each of them once. */
@@ -24,6 +27,7 @@ export class PresenceReader {
       artifactCount: this.count(repo),
       tips: tipsOf(repo),
       unclustered: unclusteredOf(repo),
+      unversioned: new Unversioned(repo).catalogHash() as Hash,
     }));
   }
 

@@ -51,13 +51,14 @@ const PRESENCE: PresenceMessage = {
   artifactCount: 21332,
   tips: [HASH],
   unclustered: HASH,
+  unversioned: OTHER,
   lagMs: 0,
   everyMs: 30000,
 };
 const PRESENCE_TEXT =
   `{"v":1,"kind":"join","peer_id":"ann-1","name":"Ann’s laptop","version":"0.1.0","role":"hub",` +
   `"transports":["nats","http"],"http":"https://example.org/x","artifacts":21332,"tips":["${HASH}"],` +
-  `"unclustered":"${HASH}","lag_ms":0,"every_ms":30000}`;
+  `"unclustered":"${HASH}","uv":"${OTHER}","lag_ms":0,"every_ms":30000}`;
 
 const announced = (fields: object) =>
   parseAnnouncement(utf8(JSON.stringify({ rid: 1, uuid: HASH, peer_id: "p", ...fields })));
@@ -224,6 +225,7 @@ describe("presence", () => {
       [{ transports: Array(9).fill("x") }, "json-field-size"],
       [{ tips: Array(PRESENCE_TIP_MAX_COUNT + 1).fill(HASH) }, "json-field-size"],
       [{ unclustered: "x" }, "hash-syntax"],
+      [{ uv: "x" }, "hash-syntax"],
       [{ lag_ms: -1 }, "json-field"],
     ];
     for (const [fields, code] of refused)

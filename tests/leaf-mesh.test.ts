@@ -9,7 +9,12 @@ import type { Hash } from "../src/hash.ts";
 import { type Leaf, startLeaf } from "../src/leaf.ts";
 import { inlineThreads } from "../src/leaf-repositories.ts";
 import type { SyncPeer } from "../src/leaf-sync.ts";
-import { ANNOUNCED_CONTENT_MAX_BYTES, FETCH_CREDIT_COUNT } from "../src/limits.ts";
+import {
+  ANNOUNCED_CONTENT_MAX_BYTES,
+  FETCH_CREDIT_COUNT,
+  FILES_NEWS_PAUSE_MS,
+  MESH_SOON_MS,
+} from "../src/limits.ts";
 import { type LogFields, silentLogger } from "../src/log.ts";
 import { LocalLink } from "../src/nats-link-local.ts";
 import { asPeerId } from "../src/peer-id.ts";
@@ -17,6 +22,7 @@ import { formatPresence } from "../src/presence-message.ts";
 import { seededRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
 import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
+import { Unversioned } from "../src/repo-unversioned.ts";
 import { LOOPBACK, testBroker } from "./broker-harness.ts";
 import { until } from "./interop/nats-server.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
@@ -59,6 +65,7 @@ class Project {
     beatMs = 60_000,
     peers: readonly SyncPeer[] = [],
     maxPayload = 8_388_608,
+    unversioned = false,
   ): Promise<number> {
     const number = this.leaves.length;
     const file = this.folder.join(`leaf${number}.fossil`);
@@ -84,7 +91,7 @@ class Project {
           peers,
           push: true,
           pull: true,
-          unversioned: false,
+          unversioned,
           private: false,
           pollMs: 600_000,
           mesh: { name: `leaf ${number}`, role: "peer", beatMs },
@@ -239,6 +246,30 @@ describe("news", () => {
     await project.everywhere(project.commit(0));
     expect(project.pulls(1)).toBe(1);
   });
+
+  test("of unversioned files is told, and fetched by who wants them", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (const wanted of [true, true, false]) await project.join([broker], 60_000, [], 8_388_608, wanted);
+    const files = (i: number) => new Unversioned(project.leaves[i]!.repo);
+    const content = (i: number, name: string) => files(i).content(name)?.toString();
+    await until(() => project.peersOf(1).length === 2, "the peers");
+    await Bun.sleep(FILES_NEWS_PAUSE_MS);
+    const mtime = systemClock.now() / 1000;
+    files(0).add("a.txt", utf8("one"), Math.floor(mtime), 0);
+    await until(() => content(1, "a.txt") === utf8("one").toString(), "the file");
+    // And the other way, a change of it.
+    files(1).add("a.txt", utf8("two"), Math.floor(mtime) + 1, 0);
+    await until(() => content(0, "a.txt") === utf8("two").toString(), "the change");
+    files(0).remove("a.txt", Math.floor(mtime) + 2);
+    await until(() => files(1).entry("a.txt")?.hash === undefined, "the end of it");
+    expect(files(2).entries()).toEqual([]);
+    // Nobody asks again while nothing changes.
+    const syncs = () => [0, 1].map((i) => project.leaves[i]!.leaf.keeper!.sync.peers.map((p) => p.syncCount));
+    const before = syncs();
+    await Bun.sleep(2 * MESH_SOON_MS);
+    expect(syncs()).toEqual(before);
+  }, 30_000);
 
   test("that was missed is found by who joins", async () => {
     project = new Project();
@@ -417,6 +448,7 @@ function presenceOf(http: string): Uint8Array {
     artifactCount: 0,
     tips: [],
     unclustered: undefined,
+    unversioned: undefined,
     lagMs: 0,
     everyMs: 60_000,
   });
@@ -461,6 +493,7 @@ describe("presence", () => {
       artifactCount: 0,
       tips: [],
       unclustered: undefined,
+      unversioned: undefined,
       lagMs: 0,
       everyMs: 1000,
     };

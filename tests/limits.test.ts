@@ -141,6 +141,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   NEWS_NOTE_MS: pace("how soon a change is told"),
   FETCH_CREDIT_COUNT: "leaf-fetch.test.ts: a peer that promises too much is not listened to",
   FETCH_CREDIT_MS: "leaf-fetch.test.ts: a peer that promises too much is not listened to",
+  FILES_NEWS_PAUSE_MS: pace("how soon news of unversioned files is told"),
   MESH_SOON_MS: pace("how soon news is fetched"),
   MESH_HEARD_MAX_COUNT: pace("the oldest is forgotten"),
   BRIDGE_EXCHANGE_MAX_COUNT: "transport-nats.test.ts: so many at a time, so many waiting, the next is told",
