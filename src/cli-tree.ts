@@ -1,7 +1,7 @@
 /** The root of the command tree. A group is loaded when a word names it. */
-import { group } from "./cli-command.ts";
+import { type CliCommand, group } from "./cli-command.ts";
 
-export const rootCommand = group({
+export const rootCommand: CliCommand = group({
   description: "replicates Fossil repositories between peers with no central server",
   examples: [
     { line: "edgesync repo new project.fossil", about: "make a repository" },
@@ -9,6 +9,7 @@ export const rootCommand = group({
   ],
   subCommands: {
     bridge: async () => (await import("./cmd-bridge.ts")).bridgeCommand,
+    completion: async () => (await import("./cmd-completion.ts")).completionCommandOf(() => rootCommand),
     hub: async () => (await import("./cmd-leaf.ts")).hubCommand,
     leaf: async () => (await import("./cmd-leaf.ts")).leafCommandAs("edgesync leaf"),
     peers: async () => (await import("./cmd-peers.ts")).peersCommand,
