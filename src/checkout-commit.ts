@@ -25,6 +25,7 @@ import { contentRules, suspicionOf } from "./checkout-suspicious.ts";
 import { originalName, type PendingMerge, pendingMerges, permissionOf } from "./checkout-vfile.ts";
 import { NameError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
+import { openConflicts } from "./merge-conflict.ts";
 import { type CheckInResult, commit } from "./repo-checkin.ts";
 import type { CheckInRequest } from "./repo-checkin-place.ts";
 import type { PlannedFile } from "./repo-checkin-tree.ts";
@@ -128,7 +129,9 @@ function refuseHalfRename(files: readonly TrackedFile[], chosen: Chosen): void {
 }
 
 /** @throws RepoError `file-missing`, `unresolved-conflict`, `suspicious-content` */
-function judge({ root, settings }: Checkout, chosen: Chosen, request: CheckoutCommit): void {
+function judge(checkout: Checkout, chosen: Chosen, request: CheckoutCommit): void {
+  const { root, settings } = checkout;
+  if (!request.allowConflict) refuseFork(checkout, chosen);
   const rules = contentRules(settings);
   for (const file of chosen) {
     if (file.deleted !== 0) continue;
@@ -154,6 +157,17 @@ function judge({ root, settings }: Checkout, chosen: Chosen, request: CheckoutCo
     const odd = request.allowSuspicious ? undefined : suspicionOf(name, content, rules);
     if (odd !== undefined) throw suspicious(name, odd.what, odd.setting);
   }
+}
+
+/** A file whose versions a merge kept apart is committed once one of them was chosen. */
+function refuseFork(checkout: Checkout, chosen: Chosen): void {
+  const names = new Set([...chosen].map(({ pathname }) => pathname));
+  const fork = openConflicts(checkout).find(({ kind, name }) => kind === "fork" && names.has(name));
+  if (fork === undefined) return;
+  throw new RepoError("unresolved-conflict", `the merge kept several versions of ${fork.name}`, {
+    hint: "choose one with edgesync repo conflicts pick, or commit with --allow-conflict",
+    data: { name: fork.name },
+  });
 }
 
 function suspicious(name: string, what: string, setting: string | undefined): RepoError {

@@ -49,7 +49,7 @@ export interface Autosync {
   readonly repo: Repo;
   readonly settings: CheckoutSettings;
   /** The command, as the setting may name it. */
-  readonly command: "commit" | "update" | "open";
+  readonly command: "commit" | "update" | "open" | "merge";
   /** Set while a commit is on its way: whose, and on which check-in. */
   readonly lock?: { readonly client: () => Hash; readonly checkIn?: Hash };
 }

@@ -1,5 +1,6 @@
 /** `edgesync repo merge`: takes changes of another check-in into the working tree, to be committed there. */
 import type { Checkout } from "./checkout-db.ts";
+import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
 import { shownName, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts } from "./cli-checkout-info.ts";
 import { badValue, command, flag, option, positional, text } from "./cli-command.ts";
@@ -46,6 +47,7 @@ export const mergeCommand = command({
     force: flag({ description: "even into a closed leaf, or where nothing is to be merged", alias: ["f"] }),
     forceMissing: flag({ description: "leave out files whose content is not here" }),
     noundo: flag({ description: "do not record for undo" }),
+    ...AUTOSYNC_ARGS,
   },
   examples: [
     { line: "edgesync repo merge feature", about: "then test, and commit" },
@@ -53,8 +55,9 @@ export const mergeCommand = command({
     { line: "edgesync repo merge release --strategy fork --dry-run", about: "what would conflict" },
   ],
   run: async (args, context) =>
-    withCheckout(context, "write", (checkout) => {
+    withCheckout(context, "write", async (checkout) => {
       const { versions, baseline, dryRun, noundo } = args;
+      const { repo, settings } = checkout;
       const kind = kindOf(args);
       if (versions.length === 0 && kind !== "merge") {
         throw new UsageError(
@@ -62,7 +65,8 @@ export const mergeCommand = command({
           "a fork is merged whole: name a version with --cherrypick, --backout or --integrate",
         );
       }
-      const resolve = (name: string) => resolveName(checkout.repo, name, named(checkout));
+      if (!dryRun) await pullBefore({ repo, settings, command: "merge" }, args, context);
+      const resolve = (name: string) => resolveName(repo, name, named(checkout));
       const targets = versions.length > 0 ? versions.map(resolve) : [fork(checkout, context)];
       const from = baseline === undefined ? undefined : resolve(baseline);
       const results: (MergeResult | undefined)[] = [];

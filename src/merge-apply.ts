@@ -65,15 +65,20 @@ export function mergeInto(
 ): MergeResult | undefined {
   const ends = findEnds(checkout, request);
   if (ends === undefined) return undefined;
-  return changeTree(checkout, (tree) => {
-    const plan = planMerge(checkout, ends, options.forceMissing);
-    const { dryRun, commandLine } = options;
-    const undo = dryRun || commandLine === undefined ? undefined : UndoLog.begin(checkout, commandLine);
-    const events = new Merger({ checkout, ends, tree, undo, options }).run(plan);
-    if (!dryRun) remember(checkout, ends);
-    checkout.settings.refresh();
-    return { ends, events };
-  });
+  const { commandLine, dryRun = false, forceMissing } = options;
+  return changeTree(
+    checkout,
+    (tree) => {
+      const plan = planMerge(checkout, ends, forceMissing);
+      const undo = commandLine === undefined ? undefined : UndoLog.begin(checkout, commandLine);
+      if (undo === undefined) checkout.dropUndo();
+      const events = new Merger({ checkout, ends, tree, undo, options }).run(plan);
+      remember(checkout, ends);
+      checkout.settings.refresh();
+      return { ends, events };
+    },
+    { dryRun },
+  );
 }
 
 function remember(checkout: Checkout, { kind, recorded }: MergeEnds): void {
@@ -100,13 +105,11 @@ interface Work {
 
 class Merger {
   private readonly events: MergeEvent[] = [];
-  private readonly isDry: boolean;
   private readonly strategyOf: (name: string) => MergeStrategy;
   /** Names that files have after the merge, by their names before. */
   private newNames: ReadonlyMap<string, string> = new Map();
 
   constructor(private readonly work: Work) {
-    this.isDry = work.options.dryRun ?? false;
     this.strategyOf = strategies(work.checkout, work.options);
   }
 
@@ -121,14 +124,13 @@ class Merger {
     for (const file of plan.merge) this.merge(file);
     for (const file of plan.remove) this.remove(file);
     for (const { from, to } of plan.rename) this.events.push({ what: "RENAME", name: from, to });
-    if (!this.isDry) renameMerged(this.work.checkout, plan.rename, this.work.tree, this.work.undo);
+    renameMerged(this.work.checkout, plan.rename, this.work.tree, this.work.undo);
     for (const file of plan.add) this.add(file, plan.managed);
     return this.events;
   }
 
   private setExecutable({ name, current }: PresentFile, isExecutable: boolean): void {
     this.events.push({ what: isExecutable ? "EXECUTABLE" : "UNEXEC", name });
-    if (this.isDry) return;
     this.work.tree.setExecutable(name, isExecutable);
     this.work.checkout.db
       .prepare("UPDATE vfile SET isexe=? WHERE id=?")
@@ -137,7 +139,6 @@ class Merger {
 
   private update({ name, current, merged }: SharedFile, isExecutable = current.isexe !== 0): void {
     this.events.push({ what: "UPDATE", name });
-    if (this.isDry) return;
     const { checkout, ends, tree, undo } = this.work;
     undo?.save(name);
     const isexe = isExecutable ? 1 : 0;
@@ -161,12 +162,11 @@ class Merger {
     const { name, current, merged } = file;
     const strategy = this.strategyOf(name);
     const isLink = current.islink !== 0 || merged.islink !== 0;
-    if (!isLink && !this.isDry) this.work.undo?.save(name);
+    if (!isLink) this.work.undo?.save(name);
     if (isLink) this.conflict(file, "link", { strategy });
     else if (strategy === "binary" || strategy === "fork") this.conflict(file, strategy, { strategy });
     else if (strategy === "last-writer") this.takeLast(file);
     else this.mergeText(file);
-    if (this.isDry) return;
     const { db, repo } = this.work.checkout;
     db.prepare("UPDATE vfile SET mtime=0 WHERE id=?").run(current.id);
     db.prepare("INSERT OR IGNORE INTO vmerge(id,merge,mhash) VALUES(?,?,?)").run(
@@ -190,9 +190,9 @@ class Merger {
         strategy: "three-way",
         ...(result !== undefined && { conflictCount: result.conflictCount }),
       });
-      if (options.keepFiles && !this.isDry) writeSidecars(tree, name, { base, ours, theirs });
+      if (options.keepFiles) writeSidecars(tree, name, { base, ours, theirs });
     } else this.events.push({ what: "MERGE", name, strategy: "three-way" });
-    if (this.isDry || result === undefined) return;
+    if (result === undefined) return;
     tree.write(name, result.content, (merged.isexe ?? current.isexe) ? "x" : "");
   }
 
@@ -201,7 +201,7 @@ class Merger {
     const { checkout, tree } = this.work;
     this.events.push({ what: "MERGE", name, strategy: "last-writer" });
     const isOurs = current.chnged !== 0 || isLaterContent(checkout, current.rid as Rid, merged.rid as Rid);
-    if (isOurs || this.isDry) return;
+    if (isOurs) return;
     tree.write(name, this.content(merged.rid), merged.isexe ? "x" : "");
   }
 
@@ -213,7 +213,6 @@ class Merger {
   ): void {
     const { name, current, pivot, merged } = file;
     this.events.push({ what, name, conflict: kind, ...more });
-    if (this.isDry) return;
     const { checkout, ends } = this.work;
     const hashOf = (rid: number | undefined) =>
       rid === undefined ? undefined : checkout.repo.content.hashOf(rid as Rid);
@@ -235,7 +234,6 @@ class Merger {
     const isLost = current.chnged !== 0 && this.work.tree.stat(name) !== undefined;
     if (isLost) this.conflict(file, "removed", {}, "DELETE");
     else this.events.push({ what: "DELETE", name });
-    if (this.isDry) return;
     undo?.save(name);
     checkout.db.prepare("UPDATE vfile SET deleted=1 WHERE id=?").run(current.id);
     tree.remove(name);
@@ -249,7 +247,6 @@ class Merger {
     const isInTheWay = disk !== undefined && disk.kind !== "other" && !managed.has(name);
     const backup = isInTheWay ? freeName(tree, `${name}-original`) : undefined;
     this.events.push({ what: "ADDED", name, ...(backup !== undefined && { backup }) });
-    if (this.isDry) return;
     if (backup !== undefined)
       tree.write(backup, readDisk(tree.path(name), tree.allowLinks), disk!.permission);
     undo?.save(name);

@@ -123,12 +123,15 @@ describe("strategies", () => {
     expect([code, stdout]).toEqual([3, expect.stringContaining("All versions of text are kept")]);
     expect(read(copy, "text")).toBe("one\nOURS\nthree\n");
     expect((await list(copy)).match(/^\S+ +\S+/gm)).toEqual(["FORK     data.bin", "FORK     text"]);
+    const refused = await pair.edgesync(copy, "ci", "-m", "too soon");
+    expect(refused.stderr).toContain("kept several versions of data.bin");
     expect((await pair.edgesync(copy, "conflicts", "merge", "text")).code).toBe(3);
     expect(read(copy, "text")).toContain("<<<<<<< BEGIN MERGE CONFLICT");
     await ok(copy, "conflicts", "pick", "text", "ours");
     expect((await pair.edgesync(copy, "conflicts", "merge", "data.bin")).stderr).toContain("not all text");
     await ok(copy, "mark-resolved", "data.bin");
     expect(await list(copy)).toBe("");
+    await ok(copy, "ci", "-m", "decided", "--user", "dev");
   });
 
   test("by patterns of .edgesync-merge, then by the setting", async () => {
