@@ -1,5 +1,6 @@
 /** Sync over a real nats-server: the contract of transports, restarts, changes of its limits, slow consumers. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { nkeys } from "nats";
 import { utf8 } from "../../src/bytes.ts";
 import { systemClock } from "../../src/clock.ts";
@@ -165,4 +166,28 @@ describe("a link to nats-server", () => {
     await restarted.promise;
     expect(Buffer.compare((await exchange).message, large)).toBe(0);
   });
+
+  test("closed as a slow consumer, it comes back, and an exchange in chunks goes on", async () => {
+    const nats = await started('max_pending: 300000, write_deadline: "1s", max_payload: 60000');
+    const [here, there] = [await connected([nats.port]), await connected([nats.port])];
+    serveNats(there, (message) => message.slice());
+    await there.flush();
+    const seen = events(here);
+    const large = noise(3_000_000);
+    const flood = join(import.meta.dirname, "../nats-flood.ts");
+    let isFlooded = false;
+    here.subscribe("flood", () => {});
+    const reply = await transportOver(here, { idleTimeoutMs: 20_000 }).exchange(large, {
+      onProgress: (bytes) => {
+        if (bytes < 1_000_000 || isFlooded) return;
+        isFlooded = true;
+        // Nothing is read meanwhile: this thread waits for the other process.
+        const { success } = Bun.spawnSync([process.execPath, flood, String(nats.port), "60000", "800"]);
+        expect(success).toBe(true);
+      },
+    });
+    expect(Buffer.compare(reply.message, large)).toBe(0);
+    expect(nats.log()).toContain("Slow Consumer");
+    await until(() => seen.includes("reconnected"), "the link to come back");
+  }, 30_000);
 });
