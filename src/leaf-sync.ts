@@ -55,7 +55,7 @@ export interface SyncWish {
 export interface SyncManners {
   /** Unversioned files too. */
   readonly unversioned: boolean;
-  /** Private artifacts too, as far as peers allow. */
+  /** Private artifacts too, as far as peers allow; not over NATS, where nobody logs in. */
   readonly private: boolean;
 }
 
@@ -257,7 +257,10 @@ export class LeafSync {
       traceId = connection.transport.traceId;
       try {
         const subjects: SyncSubject[] = this.manners.unversioned ? ["artifacts", "files"] : ["artifacts"];
-        for (const subject of subjects) await this.exchange(subject, connection, wish, tally);
+        // Who asks for private artifacts and may not have them is refused all.
+        const isPrivate =
+          this.manners.private && (peer.transport !== "nats" || connection.login !== undefined);
+        for (const subject of subjects) await this.exchange(subject, connection, wish, isPrivate, tally);
       } finally {
         await connection.transport.close();
       }
@@ -271,6 +274,7 @@ export class LeafSync {
     subject: SyncSubject,
     { transport, login }: PeerConnection,
     { pull, push, hints = [], onlyHints = false, reply }: SyncWish,
+    isPrivate: boolean,
     tally: Tally,
   ): Promise<void> {
     const { peer, carriesCookie } = transport;
@@ -281,7 +285,7 @@ export class LeafSync {
       onlyHints,
       ...(login !== undefined && { login }),
     };
-    const goals = { pull, push, private: this.manners.private };
+    const goals = { pull, push, private: isPrivate };
     const isAnswered = reply !== undefined && subject === "artifacts";
     const wire = isAnswered ? new AnsweredTransport(transport, reply) : transport;
     const engine = await this.begin({ subject, goals, options }, isAnswered);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { renameSync } from "node:fs";
-import { utf8 } from "../src/bytes.ts";
+import { text, utf8 } from "../src/bytes.ts";
 import { type Clock, systemClock } from "../src/clock.ts";
 import { LeafPoll } from "../src/leaf-poll.ts";
 import { HostedRepositories, inlineThreads } from "../src/leaf-repositories.ts";
@@ -126,6 +126,28 @@ describe("one sync", () => {
     const names = (repo: Repo) => new Unversioned(repo).entries().map(({ name }) => name);
     expect(names(two.ours.repo)).toEqual(["ours", "theirs"]);
     expect(names(two.theirs.repo)).toEqual(["ours", "theirs"]);
+  });
+
+  test("private artifacts are not asked for over NATS, where nobody logs in; the rest comes", async () => {
+    using two = new Two({ unversioned: false, private: true });
+    two.theirs.repo.users.setCapabilities("nobody", "gio");
+    grow(two.theirs.repo, 1, 1);
+    let asked = "";
+    const onServed = served(two.theirs.repo).transport;
+    const transport: Transport = {
+      peer: "them",
+      carriesCookie: false,
+      exchange(message, options) {
+        asked += text(message);
+        return onServed.exchange(message, options);
+      },
+      close: () => onServed.close(),
+    };
+    two.sync.add({ name: "them", transport: "nats", connect: () => ({ transport }) });
+    const outcome = await two.sync.request("them", BOTH);
+    expect(outcome.error).toBeUndefined();
+    expect(outcome.artifactsReceived).toBeGreaterThan(0);
+    expect(asked).not.toContain("send-private");
   });
 
   test("private artifacts only where they are asked for", async () => {
