@@ -175,6 +175,25 @@ test("a leaf with a broker that joined a nats-server, one on that server, one on
   await nats.stop();
 }, 60_000);
 
+test("leaves of a nats-server that restarts, and takes smaller messages then", async () => {
+  using folder = new TempDir("mesh");
+  const project = await Project.make(folder, 2);
+  const first = await startNatsServer();
+  // One of them is never there.
+  const server = (port: number) => ["--nats", "nats://127.0.0.1:1", "--nats", `nats://127.0.0.1:${port}`];
+  await using _one = await leaf(project.files[0]!, ...server(first.port));
+  await using _other = await leaf(project.files[1]!, ...server(first.port));
+  await project.commit(0);
+  await project.converge();
+  await first.stop();
+  await Promise.all([project.commit(0), project.commit(1)]);
+  const again = await startNatsServer("max_payload: 4000", first.port);
+  await project.converge();
+  await project.commit(1);
+  await project.converge();
+  await again.stop();
+}, 60_000);
+
 test("what was committed while a leaf and its broker were away", async () => {
   using folder = new TempDir("mesh");
   const project = await Project.make(folder, 2);
