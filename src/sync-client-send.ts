@@ -2,6 +2,7 @@
  * What a sync client sends besides its questions: artifacts that the peer asked for or that were made here,
  * within the upload budget, and `igot` for what the peer may not know of. Rules: fossil-facts B.
  */
+import { type Bytes, free } from "./bytes.ts";
 import type { Hash } from "./hash.ts";
 import { UPLOAD_BUDGET_BYTES } from "./limits.ts";
 import type { Repo } from "./repo.ts";
@@ -9,6 +10,9 @@ import type { Rid } from "./repo-content.ts";
 import { allOffers, clusterOffers, privateOffers, unclusteredOffers, unsentRids } from "./repo-serve.ts";
 import { chooseForm } from "./sync-artifact-form.ts";
 import type { MessageWriter } from "./xfer-format.ts";
+
+/** Copies of this size, which nothing else holds, are given back at once. */
+const FREE_FROM_BYTES = 16_000_000;
 
 /** What is asked for more often than this is not sent again. */
 const SENT_MAX_COUNT = 2;
@@ -47,6 +51,8 @@ export function writeArtifacts(repo: Repo, out: MessageWriter, options: SendOpti
     if (form === undefined) continue;
     if (isPrivate) out.card({ type: "private" });
     out.card({ type: "file", hash: head.hash, size: form.content.length, ...form });
+    if (form.content.length >= FREE_FROM_BYTES && content.cached(head.hash) === undefined)
+      free(form.content as Bytes);
     sent.add(rid);
   }
   return [...sent];

@@ -21,6 +21,8 @@ export class CloneCheck {
   private runningBytes = 0;
   private failure: { readonly error: unknown } | undefined;
   private onDrained: (() => void) | undefined;
+  private largeCount = 0;
+  private onLargeDone: (() => void) | undefined;
 
   artifactCount = 0;
   byteCount = 0;
@@ -36,6 +38,14 @@ export class CloneCheck {
     private readonly hashes: boolean,
   ) {}
 
+  /** Waits until what is large is checked: then there is memory for other work. */
+  async largeDone(): Promise<void> {
+    if (this.largeCount === 0 || this.failure !== undefined) return;
+    await new Promise<void>((resolve) => {
+      this.onLargeDone = resolve;
+    });
+  }
+
   /** From now on as many threads are used. */
   use(threadCount: number): void {
     this.threadCount = threadCount;
@@ -45,6 +55,7 @@ export class CloneCheck {
   add(batches: readonly TreeBatch[]): void {
     for (const batch of batches) {
       this.artifactTotal += batch.rids.length;
+      if (isLarge(batch)) this.largeCount++;
       this.queue.push(batch);
     }
     this.queue.sort((a, b) => Number(isLarge(b)) - Number(isLarge(a)) || b.byteCount - a.byteCount);
@@ -102,6 +113,8 @@ export class CloneCheck {
     } finally {
       this.runningCount--;
       this.runningBytes -= bytes;
+      if (isLarge(batch)) this.largeCount--;
+      if (this.largeCount === 0 || this.failure !== undefined) this.onLargeDone?.();
       this.dispatch();
     }
   }

@@ -274,6 +274,7 @@ class CloneRun {
     const { version, user } = this.options;
     const input = { version, user, progress: this.linked };
     if (!isThreaded || verifierCount < 2) return writer.run("link", input);
+    await this.check!.largeDone();
     const memory = createRing(READ_AHEAD_BYTES);
     this.check!.use(verifierCount - 1);
     const reading = verifiers.run("readAhead", { path: this.path, memory });

@@ -58,6 +58,7 @@ export async function runSync(
     const { message, cookie } = await engine.request();
     const before = bytesReceived;
     const exchange = transport.exchange(message, {
+      mayFree: true,
       ...(cookie !== undefined && { cookie }),
       ...(options.signal !== undefined && { signal: options.signal }),
       onProgress: (received) => options.onProgress?.(progress(before + received)),

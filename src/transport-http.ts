@@ -8,7 +8,7 @@
  * - A reply is read up to `replyMaxBytes`; silence for `idleTimeoutMs` ends it.
  * - A page of HTML, an error status, or a body that ends early is an error that names the peer.
  */
-import type { Bytes } from "./bytes.ts";
+import { type Bytes, freeLarge } from "./bytes.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { EdgeSyncError, FormatError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
 import { HTTP_IDLE_SECONDS, HTTP_REDIRECT_MAX_COUNT, MESSAGE_MAX_BYTES } from "./limits.ts";
@@ -49,6 +49,7 @@ export class HttpTransport implements Transport {
   async exchange(message: Bytes, options: ExchangeOptions = {}): Promise<ExchangeReply> {
     if (this.closed) throw new ProtocolError("transport-closed", `the connection to ${this.peer} is closed`);
     const { contentType, body } = await encodeMessageAside(message, "compressed");
+    if (options.mayFree && body.buffer !== message.buffer) freeLarge(message);
     let bytesSent = 0;
     for (let hop = 0; hop <= HTTP_REDIRECT_MAX_COUNT; hop++) {
       const watch = new Watchdog(this.options, options.signal);
@@ -62,7 +63,9 @@ export class HttpTransport implements Transport {
         }
         const received = await this.read(response, watch, options.onProgress);
         const decoded = await decodeMessageAside(received, response.headers.get("content-type") ?? "");
-        return { message: decoded.message, bytesSent, bytesReceived: received.length };
+        const bytesReceived = received.length;
+        if (decoded.message.buffer !== received.buffer) freeLarge(received);
+        return { message: decoded.message, bytesSent, bytesReceived };
       } catch (error) {
         throw this.explain(error, watch);
       } finally {
@@ -88,9 +91,11 @@ export class HttpTransport implements Transport {
     const { ca, proxy, userAgent } = this.options;
     return fetch(this.current, {
       method: "POST",
-      body,
+      body: body.length < STREAM_FROM_BYTES ? body : pieces(body),
       headers: {
         "Content-Type": contentType,
+        // Of a stream it has to be said: older servers take no chunks.
+        "Content-Length": `${body.length}`,
         Connection: "close",
         ...(userAgent === undefined ? {} : { "User-Agent": userAgent }),
         ...(cookie === undefined ? {} : { Cookie: cookie }),
@@ -198,6 +203,24 @@ export class HttpTransport implements Transport {
       data: { reason: code },
     });
   }
+}
+
+/** Bodies of this size are handed to the runtime piece by piece: it copies what it is to send. */
+const STREAM_FROM_BYTES = 1_000_000;
+const PIECE_BYTES = 262_144;
+
+/** Of the runtime's streams only this kind waits until what it was given has been sent. */
+function pieces(body: Bytes): ReadableStream {
+  return new ReadableStream({
+    type: "direct",
+    async pull(controller) {
+      for (let at = 0; at < body.length; at += PIECE_BYTES) {
+        controller.write(body.subarray(at, at + PIECE_BYTES));
+        await controller.flush();
+      }
+      controller.close();
+    },
+  });
 }
 
 const PREVIEW_BYTES = 65_536;

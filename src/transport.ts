@@ -22,6 +22,8 @@ export interface ExchangeOptions {
   readonly signal?: AbortSignal;
   /** Called as the reply arrives, with the bytes of it so far, as they travel. */
   readonly onProgress?: (bytesReceived: number) => void;
+  /** The caller has no more use for the message: its memory may be given back once it is packed. Default false. */
+  readonly mayFree?: boolean;
 }
 
 export interface ExchangeReply {

@@ -27,6 +27,9 @@ const TINY_STREAM_BYTES = 1_024;
 /** Up to this length content is deflated by the call that costs least. */
 const SMALL_CONTENT_BYTES = 16_384;
 
+/** How much of what is deflated aside comes at a time. */
+const PACKED_PIECE_BYTES = 262_144;
+
 /** From this length on, the result is made in one piece, however small it may become. */
 const LARGE_CONTENT_BYTES = 1_000_000;
 
@@ -59,8 +62,12 @@ export function deflateRaw(content: Uint8Array, level: ZlibLevel = 6): Uint8Arra
 
 function room({ length }: Uint8Array, level: ZlibLevel): { level: ZlibLevel; chunkSize?: number } {
   if (length <= LARGE_CONTENT_BYTES) return { level };
-  // What does not compress grows by five bytes for every 16 KB, and a prefix is to fit in, too.
-  return { level, chunkSize: length + Math.ceil(length / 2_000) + 64 };
+  return { level, chunkSize: deflatedMaxBytes(length) };
+}
+
+/** What does not compress grows by five bytes for every 16 KB, and a prefix is to fit in, too. */
+function deflatedMaxBytes(length: number): number {
+  return length + Math.ceil(length / 2_000) + 64;
 }
 
 /**
@@ -119,12 +126,21 @@ export function packBlob(content: Uint8Array, level: ZlibLevel = 6): Bytes {
 /** `packBlob`, in a thread of the runtime where it takes too long for one that serves I/O. */
 export async function packBlobAside(content: Uint8Array, level: ZlibLevel = 6): Promise<Bytes> {
   if (content.length <= SMALL_CONTENT_BYTES) return packBlob(content, level);
-  return new Promise((resolve, reject) => {
-    nodeZlib().deflate(content, room(content, level), (error, stream) => {
-      if (error === null) resolve(withLength(content.length, stream));
-      else reject(error);
-    });
+  // Piece by piece into one buffer, for what the runtime gives back as a whole it has copied; and a buffer
+  // for the worst case: memory that nothing is written to costs nothing.
+  const packed = new Uint8Array(4 + deflatedMaxBytes(content.length));
+  let length = 4;
+  new DataView(packed.buffer).setUint32(0, content.length);
+  const stream = nodeZlib().createDeflate({ level, chunkSize: PACKED_PIECE_BYTES });
+  stream.on("data", (piece: Uint8Array) => {
+    packed.set(piece, length);
+    length += piece.length;
   });
+  await new Promise((resolve, reject) => {
+    stream.on("end", resolve).on("error", reject);
+    stream.end(content);
+  });
+  return length > packed.length / 2 ? packed.subarray(0, length) : packed.slice(0, length);
 }
 
 /** A stream that nobody else has, after the length of what is in it. In place where there is room, as in a large one. */
