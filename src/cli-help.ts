@@ -62,6 +62,7 @@ export async function commandsPage(root: NamedCommand): Promise<string> {
     "Made by `npm run docs` from the commands' declarations; a test keeps it current.\n",
     "Every option has an environment variable: `--serve-http` is `EDGESYNC_SERVE_HTTP`. Long-running commands also\n" +
       "read `--config FILE` (TOML, keys as the options). Flag beats environment beats file beats default.\n",
+    "What commands print with `--json` is described by a JSON Schema for each, in [schemas/](schemas/).\n",
     "Exit codes: 0 done, 1 failed, 2 bad usage, 3 done with conflicts, 4 timed out.\n",
     "## Everywhere\n",
     optionTable(GLOBAL_ARGS),

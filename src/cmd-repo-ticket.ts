@@ -101,9 +101,7 @@ const showCommand = command({
       ({ repo }) => tickets(repo, findTicket(repo, id))[0]!,
     );
     context.out.result(toJson(ticket), () => {
-      const set = Object.entries(ticket.values).filter(
-        ([name, value]) => asText(value) !== "" && !name.startsWith("tkt_"),
-      );
+      const set = Object.entries(ticket.values).filter(([, value]) => asText(value) !== "");
       return columns([
         ["id", ticket.id],
         ["changed", formatDateTime(ticket.changed)],

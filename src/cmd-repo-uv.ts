@@ -1,7 +1,8 @@
 /** `edgesync repo uv`: files of which a repository keeps only the newest version. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { command, flag, group, option, positional, text } from "./cli-command.ts";
+import { writeOutput } from "./cli-content.ts";
 import type { CliContext } from "./cli-context.ts";
 import { DATA_EXCHANGE_ARGS, exchangeData, remoteArg } from "./cli-data-exchange.ts";
 import { columns } from "./cli-output.ts";
@@ -101,8 +102,7 @@ const getCommand = command({
         hint: "sync with a peer that has it: edgesync repo uv sync",
       });
     }
-    if (output === undefined) context.out.bytes(content);
-    else writeContent(resolve(context.globals.checkout, output), content);
+    writeOutput(content, output, context);
   },
 });
 
@@ -185,13 +185,5 @@ function readContent(path: string): Uint8Array {
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : "cannot be read";
     throw new RepoError("file-unreadable", `${path} ${reason}`, { cause });
-  }
-}
-
-function writeContent(path: string, content: Uint8Array): void {
-  try {
-    writeFileSync(path, content);
-  } catch (cause) {
-    throw new RepoError("file-unwritable", `${path} cannot be written`, { cause });
   }
 }

@@ -34,7 +34,7 @@ export function findTicket(repo: Repo, start: string): string {
 export interface TicketRow {
   readonly id: string;
   readonly changed: EpochMs;
-  /** By column of table `ticket`, but for `tkt_id`, `tkt_uuid` and `tkt_mtime`. */
+  /** By column of table `ticket` whose name does not begin with `tkt_`. */
   readonly values: Readonly<Record<string, SqlValue>>;
 }
 
@@ -47,7 +47,8 @@ export function tickets(repo: Repo, id?: string): TicketRow[] {
   );
   return rows.map((row) => {
     const all = Object.fromEntries(columns.map((name, i) => [name, row[i] ?? null]));
-    const { tkt_id: _, tkt_uuid, tkt_mtime, ...values } = all;
+    const { tkt_uuid, tkt_mtime } = all;
+    const values = Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith("tkt_")));
     return { id: String(tkt_uuid), changed: fromJulian(Number(tkt_mtime)), values };
   });
 }
