@@ -18,13 +18,13 @@ import { isWithin } from "./checkout-add.ts";
 import { changeTree } from "./checkout-change.ts";
 import { hasConflictMark } from "./checkout-conflict-mark.ts";
 import type { Checkout } from "./checkout-db.ts";
-import { readDisk } from "./checkout-disk.ts";
+import { diskMatches, readDisk } from "./checkout-disk.ts";
 import { writeManifestFiles } from "./checkout-manifest-files.ts";
 import { refresh, type TrackedFile } from "./checkout-status.ts";
-import { contentRules, suspicionOf } from "./checkout-suspicious.ts";
-import { originalName, type PendingMerge, pendingMerges, permissionOf } from "./checkout-vfile.ts";
+import { type ContentRules, contentRules, suspicionOf } from "./checkout-suspicious.ts";
+import { CHANGE, originalName, type PendingMerge, pendingMerges, permissionOf } from "./checkout-vfile.ts";
 import { NameError, RepoError } from "./errors.ts";
-import type { Hash } from "./hash.ts";
+import { type Hash, hashMatches } from "./hash.ts";
 import { openConflicts } from "./merge-conflict.ts";
 import { type CheckInResult, commit } from "./repo-checkin.ts";
 import type { CheckInRequest } from "./repo-checkin-place.ts";
@@ -49,16 +49,16 @@ export interface CheckoutCommit
  */
 export function commitCheckout(checkout: Checkout, request: CheckoutCommit): CheckInResult {
   return changeTree(checkout, (tree) => {
-    // Times are whole seconds: an edit right after a command that leaves the size alone can only be seen by reading.
-    const hash = (request.hash ?? false) || checkout.settings.isOn("repo-cksum", true);
-    const files = refresh(checkout, { hash, requireFiles: true });
+    const seen = refresh(checkout, { hash: request.hash ?? false, requireFiles: true });
     const merges = pendingMerges(checkout);
-    const chosen = choose(files, merges, request);
-    judge(checkout, chosen, request);
+    const chosen = choose(seen, merges, request);
+    if (!request.allowConflict) refuseFork(checkout, chosen);
+    const reading = readTree(checkout, seen, chosen, request);
     const made = commit(checkout.repo, {
       ...request,
       edits: [],
-      tree: plan(checkout, files, chosen),
+      tree: plan(checkout, reading),
+      knownContent: (name) => reading.contents.get(name),
       parent: checkout.checkIn ?? "none",
       merges: merges
         .filter(({ kind }) => kind === "merge" || kind === "integrate")
@@ -72,11 +72,16 @@ export function commitCheckout(checkout: Checkout, request: CheckoutCommit): Che
         .filter(({ kind }) => kind === "cherrypick" || kind === "backout")
         .map((merge) => ({ rid: merge.rid, backout: merge.kind === "backout" })),
     });
-    advance(checkout, files, chosen, made);
+    advance(checkout, reading, made);
     writeManifestFiles(checkout, made.rid, tree);
     return made;
   });
 }
+
+/** Content is kept in memory between its being read and its being stored as far as this goes. */
+const KEPT_MAX_BYTES = 128 * 1024 * 1024;
+/** Unchanged files larger than this are compared piece by piece. */
+const KEPT_FILE_MAX_BYTES = 8 * 1024 * 1024;
 
 type Chosen = ReadonlySet<TrackedFile>;
 
@@ -128,35 +133,88 @@ function refuseHalfRename(files: readonly TrackedFile[], chosen: Chosen): void {
   );
 }
 
-/** @throws RepoError `file-missing`, `unresolved-conflict`, `suspicious-content` */
-function judge(checkout: Checkout, chosen: Chosen, request: CheckoutCommit): void {
+/** The files that are checked in, as they were read. */
+interface Reading {
+  readonly files: readonly TrackedFile[];
+  readonly chosen: Chosen;
+  /** By name, as far as they fit into memory. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
+}
+
+/**
+ * Reads the chosen files, and judges those that were changed. Where a checksum over all files is made (setting
+ * `repo-cksum`) unchanged ones are read too and compared with their hashes: times are whole seconds, so an edit
+ * right after a command that leaves the size alone is only seen so.
+ *
+ * @throws RepoError `file-missing`, `unresolved-conflict`, `suspicious-content`
+ */
+function readTree(
+  checkout: Checkout,
+  seen: readonly TrackedFile[],
+  chosen: Chosen,
+  request: CheckoutCommit,
+): Reading {
   const { root, settings } = checkout;
-  if (!request.allowConflict) refuseFork(checkout, chosen);
-  const rules = contentRules(settings);
-  for (const file of chosen) {
-    if (file.deleted !== 0) continue;
-    const { pathname: name, disk } = file;
-    if (disk === undefined) {
-      throw new RepoError("file-missing", `${name} is missing`, {
-        hint: "remove it with edgesync repo rm, or put it back with edgesync repo revert",
-        data: { name },
-      });
+  const [rules, allowLinks] = [contentRules(settings), settings.allowsLinks];
+  const readsAll = settings.isOn("repo-cksum", true);
+  const hashes = contentHashes(checkout, seen);
+  const contents = new Map<string, Uint8Array>();
+  const taken = new Set<TrackedFile>();
+  let keptBytes = 0;
+  const files = seen.map((file) => {
+    const { pathname: name, disk, deleted } = file;
+    if (!chosen.has(file)) return file;
+    if (deleted === 0 && disk === undefined) throw missing(name);
+    const path = `${root}/${name}`;
+    let now = file;
+    if (deleted === 0 && (file.chnged !== 0 || readsAll)) {
+      const [known, isLarge] = [hashes.get(file.mrid), disk!.size > KEPT_FILE_MAX_BYTES];
+      if (file.chnged !== 0) refuseLarge(name, disk!.size, rules, request);
+      const content = isLarge && file.chnged === 0 ? undefined : readDisk(path, allowLinks);
+      const isSame =
+        content === undefined ? diskMatches(path, known!, allowLinks) : known && hashMatches(content, known);
+      if (file.chnged === 0 && !isSame) now = { ...file, chnged: CHANGE.edited };
+      if (now.chnged !== 0 && disk!.kind === "file")
+        judge(name, content ?? readDisk(path, allowLinks), rules, request);
+      if (content !== undefined && keptBytes + content.length <= KEPT_MAX_BYTES) {
+        contents.set(name, content);
+        keptBytes += content.length;
+      }
     }
-    if (file.chnged === 0) continue;
-    const isLarge = rules.largeBytes > 0 && disk.size > rules.largeBytes;
-    if (disk.kind !== "file") continue;
-    if (isLarge && !request.allowSuspicious)
-      throw suspicious(name, `more than ${rules.largeBytes} bytes`, "large-file-size");
-    const content = readDisk(`${root}/${name}`, settings.allowsLinks);
-    if (!request.allowConflict && hasConflictMark(content)) {
-      throw new RepoError("unresolved-conflict", `${name} has an unresolved merge conflict`, {
-        hint: "resolve it, or commit it all the same with --allow-conflict",
-        data: { name },
-      });
-    }
-    const odd = request.allowSuspicious ? undefined : suspicionOf(name, content, rules);
-    if (odd !== undefined) throw suspicious(name, odd.what, odd.setting);
+    taken.add(now);
+    return now;
+  });
+  return { files, chosen: taken, contents };
+}
+
+function missing(name: string): RepoError {
+  return new RepoError("file-missing", `${name} is missing`, {
+    hint: "remove it with edgesync repo rm, or put it back with edgesync repo revert",
+    data: { name },
+  });
+}
+
+/** Before it is read. @throws RepoError `suspicious-content` */
+function refuseLarge(
+  name: string,
+  size: number,
+  { largeBytes }: ContentRules,
+  { allowSuspicious }: CheckoutCommit,
+): void {
+  if (largeBytes === 0 || size <= largeBytes || allowSuspicious) return;
+  throw suspicious(name, `more than ${largeBytes} bytes`, "large-file-size");
+}
+
+/** @throws RepoError `unresolved-conflict`, `suspicious-content` */
+function judge(name: string, content: Uint8Array, rules: ContentRules, request: CheckoutCommit): void {
+  if (!request.allowConflict && hasConflictMark(content)) {
+    throw new RepoError("unresolved-conflict", `${name} has an unresolved merge conflict`, {
+      hint: "resolve it, or commit it all the same with --allow-conflict",
+      data: { name },
+    });
   }
+  const odd = request.allowSuspicious ? undefined : suspicionOf(name, content, rules);
+  if (odd !== undefined) throw suspicious(name, odd.what, odd.setting);
 }
 
 /** A file whose versions a merge kept apart is committed once one of them was chosen. */
@@ -178,7 +236,7 @@ function suspicious(name: string, what: string, setting: string | undefined): Re
 }
 
 /** The files of the check-in to be, in order of their names. */
-function plan(checkout: Checkout, files: readonly TrackedFile[], chosen: Chosen): PlannedFile[] {
+function plan(checkout: Checkout, { files, chosen, contents }: Reading): PlannedFile[] {
   const { root, settings } = checkout;
   const allowLinks = settings.allowsLinks;
   const hashes = contentHashes(checkout, files);
@@ -193,7 +251,7 @@ function plan(checkout: Checkout, files: readonly TrackedFile[], chosen: Chosen)
     }
     if (file.deleted !== 0) continue;
     const isKnown = file.chnged === 0 && hash !== undefined;
-    const read = () => readDisk(`${root}/${pathname}`, allowLinks);
+    const read = () => contents.get(pathname) ?? readDisk(`${root}/${pathname}`, allowLinks);
     const permission: FilePermission =
       process.platform === "win32" ? permissionOf(file) : (disk?.permission ?? "");
     const entry = { name: pathname, source: isKnown ? { hash } : { read }, permission };
@@ -212,27 +270,21 @@ function contentHashes({ repo }: Checkout, files: readonly TrackedFile[]): Reado
 }
 
 /** The rows become those of the new check-in. */
-function advance(
-  checkout: Checkout,
-  files: readonly TrackedFile[],
-  chosen: Chosen,
-  made: CheckInResult,
-): void {
+function advance(checkout: Checkout, { chosen }: Reading, made: CheckInResult): void {
   const { db, repo } = checkout;
   const entries = new Map(listFiles(repo, made.rid).map((file) => [file.name, file]));
   db.prepare("DELETE FROM vmerge").run();
+  db.prepare("UPDATE vfile SET vid=?").run(made.rid);
   const remove = db.prepare("DELETE FROM vfile WHERE id=?");
   const settle = db.prepare(
-    `UPDATE vfile SET vid=?1, rid=?2, mrid=?2, mhash=NULL, chnged=0, deleted=0, origname=NULL, isexe=?3, islink=?4
-     WHERE id=?5`,
+    `UPDATE vfile SET rid=?1, mrid=?1, mhash=NULL, chnged=0, deleted=0, origname=NULL, isexe=?2, islink=?3
+     WHERE id=?4`,
   );
-  const keep = db.prepare("UPDATE vfile SET vid=? WHERE id=?");
-  for (const file of files) {
-    if (!chosen.has(file)) keep.run(made.rid, file.id);
-    else if (file.deleted !== 0) remove.run(file.id);
-    else {
+  for (const file of chosen) {
+    if (file.deleted !== 0) remove.run(file.id);
+    else if (file.chnged !== 0 || file.rid === 0 || file.origname !== null || file.mrid !== file.rid) {
       const { rid, permission } = entries.get(file.pathname)!;
-      settle.run(made.rid, rid!, permission === "x" ? 1 : 0, permission === "l" ? 1 : 0, file.id);
+      settle.run(rid!, permission === "x" ? 1 : 0, permission === "l" ? 1 : 0, file.id);
     }
   }
   checkout.setCheckIn(made.rid);

@@ -115,6 +115,12 @@ function replaceFiles(
       continue;
     }
     const bytes = content.get(rid as Rid)!;
+    const mtime = old === undefined ? tree.create(name, bytes, permission) : undefined;
+    if (mtime !== undefined) {
+      setTime.run(mtime, id);
+      written.push(name);
+      continue;
+    }
     const disk = tree.stat(name);
     if (old === undefined && disk !== undefined && !disk.isFolder) {
       const isSame = equal(readDisk(`${root}/${name}`, tree.allowLinks), bytes);

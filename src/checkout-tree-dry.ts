@@ -7,6 +7,10 @@ export class DryTreeChange extends TreeChange {
     return 0;
   }
 
+  override create(name: string): number | undefined {
+    return this.stat(name) === undefined ? 0 : undefined;
+  }
+
   override remove(name: string): boolean {
     const found = this.stat(name);
     return found !== undefined && !found.isFolder;

@@ -9,14 +9,19 @@
  */
 import {
   chmodSync,
+  closeSync,
+  fstatSync,
   lstatSync,
   mkdirSync,
+  openSync,
   renameSync,
   rmdirSync,
   rmSync,
   symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import type { FilePermission } from "./artifact-types.ts";
@@ -36,6 +41,8 @@ const UNFINISHED = ".edgesync-new";
 
 export class TreeChange {
   private tree: SafeTree;
+  /** Folders that are known to exist, by name. */
+  private readonly made = new Set<string>();
   private readonly undone: { readonly name: string; readonly before: Before | undefined }[] = [];
 
   constructor(
@@ -79,6 +86,40 @@ export class TreeChange {
   }
 
   /**
+   * Writes a file where none is: quicker than `write`, for it looks at nothing before.
+   *
+   * @returns its time, in seconds since 1970; `undefined`, and nothing is done, when something is there already
+   * @throws RepoError `unsafe-path`, `file-unwritable`, `disk-full`
+   */
+  create(name: string, content: Uint8Array, permission: FilePermission): number | undefined {
+    const path = this.path(name);
+    this.makeParents(name, path);
+    let isThere = false;
+    let mtimeS: number | undefined;
+    this.guard(name, () => {
+      try {
+        if (permission === "l" && this.allowLinks) {
+          symlinkSync(Buffer.from(content), path);
+          mtimeS = Math.floor(lstatSync(path).mtimeMs / 1000);
+        } else mtimeS = writeNew(path, content, permission === "x");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        isThere = true;
+      }
+    });
+    if (!isThere) this.undone.push({ name, before: undefined });
+    return mtimeS;
+  }
+
+  /** The folders above a file. Those made before are remembered. */
+  private makeParents(name: string, path: string): void {
+    const end = name.lastIndexOf("/");
+    if (end < 0 || this.made.has(name.slice(0, end))) return;
+    this.guard(name, () => mkdirSync(dirname(path), { recursive: true }));
+    this.made.add(name.slice(0, end));
+  }
+
+  /**
    * Removes a file or a link, if one is there.
    *
    * @returns whether one was
@@ -89,7 +130,7 @@ export class TreeChange {
     const old = diskFile(path, true);
     if (old === undefined || old.isFolder) return false;
     this.undone.push({ name, before: this.remember(path, old, known) });
-    this.guard(name, () => rmSync(path));
+    this.guard(name, () => unlinkSync(path));
     return true;
   }
 
@@ -154,6 +195,7 @@ export class TreeChange {
       }
     }
     this.tree = new SafeTree(this.root);
+    this.made.clear();
   }
 
   /** Forgets what the files were: the change stands. */
@@ -246,6 +288,20 @@ export class TreeChange {
         { cause, ...(isFull && { hint: "free some space; the checkout is as it was" }) },
       );
     }
+  }
+}
+
+/** Makes a file that is whole or not there. Returns its time. */
+function writeNew(path: string, content: Uint8Array, isExecutable: boolean): number {
+  const descriptor = openSync(path, "wx", isExecutable ? 0o777 : 0o666);
+  try {
+    for (let done = 0; done < content.length; ) done += writeSync(descriptor, content, done);
+    return Math.floor(fstatSync(descriptor).mtimeMs / 1000);
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  } finally {
+    closeSync(descriptor);
   }
 }
 

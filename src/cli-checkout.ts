@@ -2,8 +2,8 @@
  * Opens the checkout that a command works in: the one at or above the folder worked in (`-C`). With `-R` its
  * repository must be that one.
  *
- * While `use` runs, an interrupt from the terminal waits: a change of the tree is finished or taken back, never
- * cut in the middle. The command then ends as an interrupted one does.
+ * An interrupt from the terminal never cuts a change of the tree in the middle: changes run without a break in this
+ * thread, and the signal is heard before or after. The command then ends as an interrupted one does.
  */
 import { existsSync, realpathSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
@@ -14,11 +14,12 @@ import { RepoError, UsageError } from "./errors.ts";
 
 /** @throws RepoError `no-checkout`, `other-repository`, and those of `Checkout.open` */
 export async function withCheckout<T>(
-  { globals, clock, random, env }: CliContext,
+  { globals, clock, random, env, out }: CliContext,
   mode: "read" | "write",
   use: (checkout: Checkout) => T | Promise<T>,
 ): Promise<T> {
   const checkout = Checkout.open(globals.checkout, { mode, clock, random, env });
+  const release = holdSignals(out);
   try {
     const asked = globals.repository;
     if (asked !== undefined && !isSameFile(asked, checkout.repo.path)) {
@@ -32,8 +33,26 @@ export async function withCheckout<T>(
     }
     return await use(checkout);
   } finally {
+    release();
     checkout.close();
   }
+}
+
+const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** From now on the signals that end a program end it between two changes only. Returns what ends that. */
+export function holdSignals(out: CliContext["out"]): () => void {
+  const handlers = Object.entries(SIGNAL_EXITS).map(([signal, code]) => {
+    const handler = () => {
+      out.log("edgesync: interrupted");
+      process.exit(code);
+    };
+    process.on(signal, handler);
+    return () => process.off(signal, handler);
+  });
+  return () => {
+    for (const release of handlers) release();
+  };
 }
 
 /** Whether the folder worked in is in a checkout: of the repository asked for with `-R`, or of any without. */

@@ -6,7 +6,7 @@ import { checkoutAt, findCheckout } from "./checkout-place.ts";
 import { CheckoutSettings } from "./checkout-settings.ts";
 import { refreshClean, switchTo } from "./checkout-switch.ts";
 import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
-import { withCheckout } from "./cli-checkout.ts";
+import { holdSignals, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts, describeCheckIn, labelled } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -58,6 +58,7 @@ export const openCommand = command({
     refuseNested(root, args.nested);
     const { clock, random, env } = context;
     const repo = Repo.open(path, { mode: "write", clock, random });
+    const release = holdSignals(out);
     let checkout: Checkout | undefined;
     try {
       const settings = new CheckoutSettings({ repo, root, env });
@@ -86,6 +87,7 @@ export const openCommand = command({
       if (checkout !== undefined) rmSync(checkout.database, { force: true });
       throw error;
     } finally {
+      release();
       if (checkout === undefined) repo.close();
       else checkout.close();
     }

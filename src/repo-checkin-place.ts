@@ -30,6 +30,8 @@ export interface CheckInRequest {
   readonly wholeTree?: boolean;
   /** All files, planned already and in order of their names: the edits do not count. */
   readonly tree?: readonly PlannedFile[];
+  /** Content of files as the check-in is going to list them, by name, as far as it is at hand. */
+  readonly knownContent?: (name: string) => Uint8Array | undefined;
   readonly comment: string;
   readonly user: string;
   /** The clock's time unless given. */

@@ -173,7 +173,7 @@ function partsOf(
     ...(mimetype !== undefined && { mimetype }),
     ...(color !== undefined && { color }),
     ...(branch !== undefined && { branch }),
-    ...(isSummed && { filesChecksum: filesChecksum(repo.content, files) }),
+    ...(isSummed && { filesChecksum: filesChecksum(repo.content, files, request.knownContent) }),
   };
 }
 

@@ -10,12 +10,17 @@ import type { Content } from "./repo-content.ts";
 
 /**
  * @param files sorted, all with their hashes
+ * @param known content of a file that need not be expanded, by its name; must be what its hash names
  * @throws RepoError `content-missing` when the content of a file is not in the repository
  */
-export function filesChecksum(content: Content, files: Iterable<FileEntry>): string {
+export function filesChecksum(
+  content: Content,
+  files: Iterable<FileEntry>,
+  known: (name: string) => Uint8Array | undefined = () => undefined,
+): string {
   const md5 = new Bun.CryptoHasher("md5");
   for (const { name, hash } of files) {
-    const bytes = content.getByHash(hash!);
+    const bytes = known(name) ?? content.getByHash(hash!);
     if (bytes === undefined) {
       throw new RepoError("content-missing", `the content of ${JSON.stringify(name)} (${hash}) is not here`, {
         hint: "sync with a peer that has it, or turn the setting repo-cksum off",
