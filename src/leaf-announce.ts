@@ -75,9 +75,11 @@ export class LeafAnnounce {
       iroh,
       http,
     };
-    const bare = formatAnnouncement(announcement);
-    const payload = reply === undefined ? bare : formatAnnouncement({ ...announcement, reply });
-    for (const link of links) this.publish(link, subject, payload.length <= link.maxPayload ? payload : bare);
+    const payload = formatAnnouncement(reply === undefined ? announcement : { ...announcement, reply });
+    for (const link of links) {
+      const fits = payload.length <= link.maxPayload;
+      this.publish(link, subject, fits ? payload : formatAnnouncement(announcement));
+    }
   }
 
   /** All that are connected but the one that all of it came through. */

@@ -82,8 +82,13 @@ export class LeafFetch {
       if (claim.hashes.size < GIMME_MIN_COUNT) claim.hashes.add(hash);
       else claim.isAll = false;
     }
-    this.waiting.set(peer, claim);
     this.behindSince ??= this.deps.clock.monotonic();
+    if (this.waiting.size + this.running.size === 0) {
+      // Nothing can have come since it was looked for.
+      void this.fetch(peer, [...claim.hashes], claim.isAll);
+      return true;
+    }
+    this.waiting.set(peer, claim);
     this.pump();
     return true;
   }
