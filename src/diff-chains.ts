@@ -30,24 +30,34 @@ const WORD_START = wide(0xcbf29ce484222325n);
 /** From a line to its hash modulo 2^48 - 59. */
 export type Residue = (line: string) => number;
 
-/** Line numbers count from 0; -1 ends a chain. */
+/** Line numbers count from 0; -1 ends a chain. Lines are known by ids, equal for equal lines. */
 export class LineChains {
+  /** By id. */
+  private readonly chains: Int32Array;
+  /** By chain: its last line. */
   private readonly heads: Int32Array;
+  /** By line: the one before it in its chain. */
   private readonly nexts: Int32Array;
 
-  /** @param chains the chain of each line, below their count */
-  constructor(chains: Int32Array) {
-    this.heads = new Int32Array(chains.length).fill(-1);
-    this.nexts = new Int32Array(chains.length);
-    for (const [line, chain] of chains.entries()) {
+  /**
+   * @param keys by id: the line
+   * @param ids of the lines of the text that is looked into
+   */
+  constructor(keys: readonly string[], ids: Int32Array, residueOf: Residue) {
+    const count = ids.length;
+    this.chains = Int32Array.from(keys, (key) => chainOf(residueOf(key), key.length, count));
+    this.heads = new Int32Array(count).fill(-1);
+    this.nexts = new Int32Array(count);
+    for (const [line, id] of ids.entries()) {
+      const chain = this.chains[id]!;
       this.nexts[line] = this.heads[chain]!;
       this.heads[chain] = line;
     }
   }
 
-  /** The last line in a chain. */
-  last(chain: number): number {
-    return this.heads[chain] ?? -1;
+  /** The last line in the chain that lines with this id are in. */
+  last(id: number): number {
+    return this.heads[this.chains[id]!] ?? -1;
   }
 
   /** The line before `line` in its chain. */
@@ -57,7 +67,7 @@ export class LineChains {
 }
 
 /** The chain of a line, known by its residue and length, among `count`. */
-export function chainOf(residue: number, length: number, count: number): number {
+function chainOf(residue: number, length: number, count: number): number {
   return ((residue % count) * LENGTH_FACTOR + length) % count;
 }
 

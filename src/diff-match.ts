@@ -17,7 +17,7 @@
  * Source of the rules: Fossil `src/diff.c` (2.29), `diff_all`, `longestCommonSequence`, `diff_optimize`.
  */
 
-import { chainOf, LineChains, lineResidue, type Residue } from "./diff-chains.ts";
+import { LineChains, lineResidue, type Residue } from "./diff-chains.ts";
 
 /** So many lines in both, then so many only in the first text, then so many only in the second. */
 export interface Edit {
@@ -76,9 +76,8 @@ class Matcher {
   /** By line, equal for lines that are equal. */
   readonly ids1: Int32Array;
   readonly ids2: Int32Array;
-  /** By id: the chain that such lines of the second text are in. */
-  private readonly chainOfId: Int32Array;
-  private readonly chains: LineChains;
+  /** Where lines of the second text are; made when first asked, for most changes need none. */
+  private readonly chains: () => LineChains;
   private readonly edits: OpenEdit[] = [];
 
   constructor(
@@ -96,9 +95,11 @@ class Matcher {
     };
     this.ids1 = Int32Array.from(from, idOf);
     this.ids2 = Int32Array.from(to, idOf);
-    const keys = [...ids.keys()];
-    this.chainOfId = Int32Array.from(keys, (key) => chainOf(residueOf(key), key.length, to.length));
-    this.chains = new LineChains(this.ids2.map((id) => this.chainOfId[id]!));
+    let chains: LineChains | undefined;
+    this.chains = () => {
+      chains ??= new LineChains([...ids.keys()], this.ids2, residueOf);
+      return chains;
+    };
   }
 
   run(): OpenEdit[] {
@@ -143,19 +144,27 @@ class Matcher {
   /** A long block of lines in common; an empty one when none was found. */
   private commonBlock(span: Span): Span {
     const { start1, end1, start2, end2 } = span;
-    let cutoff: number | undefined = CUTOFF_FIRST;
+    const isSmall = (end1 - start1) * (end2 - start2) < PAIR_MAX_COUNT;
+    let cutoff = isSmall && !this.sharesLine(span) ? undefined : CUTOFF_FIRST;
     while (cutoff !== undefined && cutoff <= CUTOFF_MAX) {
       const { best, wasCut } = this.indexedBlock(span, cutoff);
       if (best !== undefined) return best;
       cutoff = wasCut ? cutoff * 4 : undefined;
     }
-    if ((end1 - start1) * (end2 - start2) < PAIR_MAX_COUNT) return this.longestBlock(span);
+    if (isSmall) return this.longestBlock(span);
     return { start1, end1: start1, start2, end2: start2 };
+  }
+
+  /** Whether the index would find anything: a line in both, the last one of the second text left out. */
+  private sharesLine({ start1, end1, start2, end2 }: Span): boolean {
+    const there = new Set(this.ids2.subarray(start2, end2 - 1));
+    return this.ids1.subarray(start1, end1).some((id) => there.has(id));
   }
 
   private indexedBlock(span: Span, cutoff: number): { best: Span | undefined; wasCut: boolean } {
     const { start1, end1, start2, end2 } = span;
-    const { ids1, ids2, chains, chainOfId } = this;
+    const { ids1, ids2 } = this;
+    const chains = this.chains();
     const width = end1 - start1 + (end2 - start2);
     const middle = (start1 + end1) >> 1;
     let best: Span | undefined;
@@ -165,7 +174,7 @@ class Matcher {
     // The last line of a span begins no block: Fossil's diffs depend on it.
     const isElsewhere = (i: number, j: number) => j < start2 || j + 1 >= end2 || ids1[i] !== ids2[j];
     for (let i = start1; i < end1; i++) {
-      let j = chains.last(chainOfId[ids1[i]!]!);
+      let j = chains.last(ids1[i]!);
       for (let passed = 0; j >= 0 && isElsewhere(i, j); j = chains.before(j)) {
         if (passed++ > cutoff) {
           wasCut = true;

@@ -14,7 +14,7 @@
 import type { Checkout } from "./checkout-db.ts";
 import { type PendingMerge, pendingMerges } from "./checkout-vfile.ts";
 import { NameError, RepoError, UsageError } from "./errors.ts";
-import { findPivot } from "./merge-pivot.ts";
+import { PivotFinder } from "./merge-pivot.ts";
 import type { Repo } from "./repo.ts";
 import { branchOf } from "./repo-branch.ts";
 import { isClosed } from "./repo-checkin-rules.ts";
@@ -67,13 +67,14 @@ export function findEnds(checkout: Checkout, request: MergeRequest): MergeEnds |
       "a cherry-pick has its own baseline: --cherrypick excludes --baseline",
     );
   }
+  const pivots = new PivotFinder(repo);
   const earlier = pendingMerges(checkout).filter((merge) => merge.kind === "merge");
   const found = single
     ? parentOf(repo, version)
-    : (baseline ?? findPivot(repo, version, [current, ...earlier.map(({ rid }) => rid)]));
+    : (baseline ?? pivots.find(version, [current, ...earlier.map(({ rid }) => rid)]));
   if (found === undefined) throw noAncestor(repo, version);
   const [pivot, merged] = kind === "backout" ? [version, found] : [found, version];
-  const namePivot = single ? pivot : findNamePivot(repo, version, current, pivot);
+  const namePivot = single ? pivot : findNamePivot(pivots, version, current, pivot);
   if (!force && (merged === pivot || merged === current)) return undefined;
   const note = kind === "integrate" ? whyNotIntegrated(repo, merged) : undefined;
   return {
@@ -95,10 +96,10 @@ function checkedOut({ checkIn }: Checkout): Rid {
   });
 }
 
-function findNamePivot(repo: Repo, version: Rid, current: Rid, pivot: Rid): Rid {
-  const first = findPivot(repo, version, [current], { primaryOnly: true });
+function findNamePivot(pivots: PivotFinder, version: Rid, current: Rid, pivot: Rid): Rid {
+  const first = pivots.find(version, [current], { primaryOnly: true });
   if (first === undefined || first === pivot) return pivot;
-  return findPivot(repo, first, [pivot], { primaryOnly: true }) ?? pivot;
+  return pivots.find(first, [pivot], { primaryOnly: true }) ?? pivot;
 }
 
 /** The newest open leaf of the branch that is checked out, that is not checked out nor merged already.

@@ -19,26 +19,75 @@ interface Ancestor {
   isPending: boolean;
 }
 
+interface Relative {
+  readonly rid: Rid;
+  readonly isPrimary: boolean;
+}
+
+interface Parent extends Relative {
+  readonly mtime: number;
+}
+
 export interface PivotOptions {
   /** Follow first parents only: how names of files are traced. */
   readonly primaryOnly?: boolean;
 }
 
-/**
- * @param merged the check-in to be merged
- * @param current those it is to be merged into: what is checked out and what was merged into that already
- * @returns `undefined` when they have nothing in common
- */
-export function findPivot(
-  repo: Repo,
-  merged: Rid,
-  current: readonly Rid[],
-  { primaryOnly = false }: PivotOptions = {},
-): Rid | undefined {
-  const search = new PivotSearch(repo, primaryOnly);
-  search.reach(merged, MERGED);
-  for (const rid of current) search.reach(rid, CURRENT);
-  return search.run();
+/** Finds pivots in one repository; what was read of its history is kept between searches. */
+export class PivotFinder {
+  private readonly parents = new Map<Rid, readonly Parent[]>();
+  private readonly children = new Map<Rid, readonly Relative[]>();
+
+  constructor(private readonly repo: Repo) {}
+
+  /**
+   * @param merged the check-in to be merged
+   * @param current those it is to be merged into: what is checked out and what was merged into that already
+   * @returns `undefined` when they have nothing in common
+   */
+  find(merged: Rid, current: readonly Rid[], { primaryOnly = false }: PivotOptions = {}): Rid | undefined {
+    const search = new PivotSearch();
+    search.reach(merged, this.mtimeOf(merged), MERGED);
+    for (const rid of current) search.reach(rid, this.mtimeOf(rid), CURRENT);
+    const isFollowed = ({ isPrimary }: Relative) => isPrimary || !primaryOnly;
+    for (let rid = search.pop(); rid !== undefined; rid = search.pop()) {
+      if (search.isPivot(rid, this.childrenOf(rid).filter(isFollowed))) return rid;
+      for (const parent of this.parentsOf(rid)) {
+        if (isFollowed(parent)) search.reach(parent.rid, parent.mtime, search.sidesOf(rid));
+      }
+    }
+    return undefined;
+  }
+
+  private mtimeOf(rid: Rid): number {
+    return this.repo.db.prepare("SELECT mtime FROM event WHERE objid=?").value<number>(rid) ?? 0;
+  }
+
+  private parentsOf(rid: Rid): readonly Parent[] {
+    let found = this.parents.get(rid);
+    if (found === undefined) {
+      found = this.repo.db
+        .prepare(
+          `SELECT p.pid, p.isprim, coalesce(e.mtime,0) FROM plink p LEFT JOIN event e ON e.objid=p.pid WHERE p.cid=?`,
+        )
+        .values<[Rid, number, number]>(rid)
+        .map(([parent, isPrimary, mtime]) => ({ rid: parent, isPrimary: isPrimary !== 0, mtime }));
+      this.parents.set(rid, found);
+    }
+    return found;
+  }
+
+  private childrenOf(rid: Rid): readonly Relative[] {
+    let found = this.children.get(rid);
+    if (found === undefined) {
+      found = this.repo.db
+        .prepare("SELECT cid, isprim FROM plink WHERE pid=?")
+        .values<[Rid, number]>(rid)
+        .map(([child, isPrimary]) => ({ rid: child, isPrimary: isPrimary !== 0 }));
+      this.children.set(rid, found);
+    }
+    return found;
+  }
 }
 
 class PivotSearch {
@@ -46,15 +95,9 @@ class PivotSearch {
   /** Pending ones, as a heap: the newest first. */
   private readonly heap: Rid[] = [];
 
-  constructor(
-    private readonly repo: Repo,
-    private readonly primaryOnly: boolean,
-  ) {}
-
-  reach(rid: Rid, sides: number): void {
+  reach(rid: Rid, mtime: number, sides: number): void {
     let ancestor = this.known.get(rid);
     if (ancestor === undefined) {
-      const mtime = this.repo.db.prepare("SELECT mtime FROM event WHERE objid=?").value<number>(rid) ?? 0;
       ancestor = { mtime, sides: 0, isPending: false };
       this.known.set(rid, ancestor);
     }
@@ -64,35 +107,16 @@ class PivotSearch {
     this.push(rid);
   }
 
-  run(): Rid | undefined {
-    for (let rid = this.pop(); rid !== undefined; rid = this.pop()) {
-      const ancestor = this.known.get(rid)!;
-      if (this.isPivot(rid, ancestor)) return rid;
-      ancestor.isPending = false;
-      for (const parent of this.parents(rid)) this.reach(parent, ancestor.sides);
-    }
-    return undefined;
+  sidesOf(rid: Rid): number {
+    return this.known.get(rid)?.sides ?? 0;
   }
 
-  private isPivot(rid: Rid, { sides }: Ancestor): boolean {
-    return this.children(rid).some((child) => {
-      const other = this.known.get(child)?.sides ?? 0;
+  isPivot(rid: Rid, children: readonly Relative[]): boolean {
+    const sides = this.sidesOf(rid);
+    return children.some((child) => {
+      const other = this.sidesOf(child.rid);
       return (sides & MERGED && other & CURRENT) || (sides & CURRENT && other & MERGED);
     });
-  }
-
-  private parents(rid: Rid): Rid[] {
-    return this.repo.db
-      .prepare("SELECT pid FROM plink WHERE cid=?1 AND (isprim OR NOT ?2)")
-      .values<[Rid]>(rid, this.primaryOnly ? 1 : 0)
-      .flat();
-  }
-
-  private children(rid: Rid): Rid[] {
-    return this.repo.db
-      .prepare("SELECT cid FROM plink WHERE pid=?1 AND (isprim OR NOT ?2)")
-      .values<[Rid]>(rid, this.primaryOnly ? 1 : 0)
-      .flat();
   }
 
   private isBefore(a: Rid, b: Rid): boolean {
@@ -112,9 +136,11 @@ class PivotSearch {
     heap[at] = rid;
   }
 
-  private pop(): Rid | undefined {
+  /** The newest pending one, which is pending no longer. */
+  pop(): Rid | undefined {
     const { heap } = this;
     const [top, last] = [heap[0], heap.pop()];
+    if (top !== undefined) this.known.get(top)!.isPending = false;
     if (heap.length === 0 || last === undefined) return top;
     let at = 0;
     for (;;) {

@@ -35,7 +35,24 @@ export interface FileOrigin {
  * @throws NameError `not-a-checkin`; RepoError `content-missing` when its manifest or baseline is not here
  */
 export function listFiles(repo: Repo, checkIn: Rid): CheckInFile[] {
-  return [...filesOf(openManifest(repo, checkIn))].map((entry) => toFile(repo, entry));
+  const entries = [...filesOf(openManifest(repo, checkIn))];
+  const known = blobsOf(repo, entries);
+  return entries.map(({ name, hash, permission }) => {
+    const blob = known.get(hash!);
+    return { name, hash: hash!, permission, rid: blob?.rid, size: blob?.size };
+  });
+}
+
+/** Rid and size of the files' contents, in one look: a check-in may have very many. */
+function blobsOf(
+  { db }: Repo,
+  entries: readonly FileEntry[],
+): ReadonlyMap<Hash, { readonly rid: Rid; readonly size: number | undefined }> {
+  const hashes = JSON.stringify([...new Set(entries.map(({ hash }) => hash))]);
+  const rows = db
+    .prepare("SELECT uuid, rid, size FROM blob WHERE uuid IN (SELECT value FROM json_each(?))")
+    .values<[Hash, Rid, number]>(hashes);
+  return new Map(rows.map(([hash, rid, size]) => [hash, { rid, size: size < 0 ? undefined : size }]));
 }
 
 /**
