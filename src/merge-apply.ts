@@ -143,7 +143,8 @@ class Merger {
     undo?.save(name);
     const isexe = isExecutable ? 1 : 0;
     const permission = merged.islink ? "l" : isExecutable ? "x" : "";
-    const mtime = tree.write(name, this.content(merged.rid), permission);
+    const before = () => this.content(current.rid);
+    const mtime = tree.write(name, this.content(merged.rid), permission, before);
     const chnged = ends.kind === "integrate" ? CHANGE.updatedByIntegrate : CHANGE.updatedByMerge;
     checkout.db
       .prepare("UPDATE vfile SET mtime=?, mrid=?, chnged=?, isexe=?, islink=?, mhash=? WHERE id=?")
@@ -177,7 +178,7 @@ class Merger {
   }
 
   private mergeText(file: SharedFile): void {
-    const { name, pivot, merged, current } = file;
+    const { name, pivot, merged } = file;
     const ours = this.ours(name);
     const base = pivot === undefined ? EMPTY : this.content(pivot.rid);
     const theirs = this.content(merged.rid);
@@ -193,7 +194,7 @@ class Merger {
       if (options.keepFiles) writeSidecars(tree, name, { base, ours, theirs });
     } else this.events.push({ what: "MERGE", name, strategy: "three-way" });
     if (result === undefined) return;
-    tree.write(name, result.content, (merged.isexe ?? current.isexe) ? "x" : "");
+    tree.write(name, result.content, merged.isexe ? "x" : "", () => ours);
   }
 
   private takeLast(file: SharedFile): void {
