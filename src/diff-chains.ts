@@ -104,13 +104,12 @@ function wide(value: bigint): Wide {
   return { high: Number(value >> 32n), low: Number(value & 0xffff_ffffn) };
 }
 
-/** `a = a * b` modulo 2^64, in parts of 16 bits so that every sum stays exact. */
+/** `a = a * b` modulo 2^64: the lower half of `b` by 16 bits of `a` at a time, so that every product stays exact. */
 function multiply(a: Wide, b: Wide): void {
-  const [a0, a1] = [a.low & 0xffff, a.low >>> 16];
-  const [b0, b1] = [b.low & 0xffff, b.low >>> 16];
-  const middle = a1 * b0 + a0 * b1;
-  const low = a0 * b0 + (middle % 0x1_0000) * 0x1_0000;
-  const carried = Math.floor(middle / 0x1_0000) + Math.floor(low / 0x1_0000_0000) + a1 * b1;
+  const factor = b.low >>> 0;
+  const upper = (a.low >>> 16) * factor;
+  const low = (a.low & 0xffff) * factor + (upper & 0xffff) * 0x1_0000;
+  const carried = Math.floor(upper / 0x1_0000) + Math.floor(low / 0x1_0000_0000);
   a.high = (carried + Math.imul(a.high, b.low) + Math.imul(a.low, b.high)) | 0;
   a.low = low | 0;
 }

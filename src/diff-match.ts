@@ -73,48 +73,41 @@ export function matchLines(
 const isEmpty = ({ copied, removed, inserted }: Edit) => copied === 0 && removed === 0 && inserted === 0;
 
 class Matcher {
-  /** By line, equal for lines that are equal. */
-  readonly ids1: Int32Array;
-  readonly ids2: Int32Array;
-  /** Where lines of the second text are; made when first asked, for most changes need none. */
-  private readonly chains: () => LineChains;
+  /** What of each line is compared. */
+  readonly keys1: readonly string[];
+  readonly keys2: readonly string[];
+  private made: LineIndex | undefined;
   private readonly edits: OpenEdit[] = [];
 
   constructor(
     private readonly from: readonly string[],
     to: readonly string[],
     keyOf: ((line: string) => string) | undefined,
-    residueOf: Residue,
+    private readonly residueOf: Residue,
   ) {
-    const ids = new Map<string, number>();
-    const idOf = (line: string) => {
-      const key = keyOf === undefined ? line : keyOf(line);
-      const id = ids.get(key) ?? ids.size;
-      if (id === ids.size) ids.set(key, id);
-      return id;
-    };
-    this.ids1 = Int32Array.from(from, idOf);
-    this.ids2 = Int32Array.from(to, idOf);
-    let chains: LineChains | undefined;
-    this.chains = () => {
-      chains ??= new LineChains([...ids.keys()], this.ids2, residueOf);
-      return chains;
-    };
+    this.keys1 = keyOf === undefined ? from : from.map(keyOf);
+    this.keys2 = keyOf === undefined ? to : to.map(keyOf);
+  }
+
+  /** Made when first asked: many changes need none. */
+  private get index(): LineIndex {
+    this.made ??= makeIndex(this.keys1, this.keys2, this.residueOf);
+    return this.made;
   }
 
   run(): OpenEdit[] {
-    const { ids1, ids2 } = this;
-    let [end1, end2] = [ids1.length, ids2.length];
-    while (end1 > 0 && end2 > 0 && ids1[end1 - 1] === ids2[end2 - 1]) {
+    const { keys1, keys2 } = this;
+    let [end1, end2] = [keys1.length, keys2.length];
+    while (end1 > 0 && end2 > 0 && keys1[end1 - 1] === keys2[end2 - 1]) {
       end1--;
       end2--;
     }
     const shorter = Math.min(end1, end2);
     let start = 0;
-    while (start < shorter && ids1[start] === ids2[start]) start++;
+    while (start < shorter && keys1[start] === keys2[start]) start++;
     this.append(start, 0, 0);
     this.step({ start1: start, end1, start2: start, end2 });
-    this.append(ids1.length - end1, 0, 0);
+    this.append(keys1.length - end1, 0, 0);
     return this.edits;
   }
 
@@ -157,14 +150,15 @@ class Matcher {
 
   /** Whether the index would find anything: a line in both, the last one of the second text left out. */
   private sharesLine({ start1, end1, start2, end2 }: Span): boolean {
-    const there = new Set(this.ids2.subarray(start2, end2 - 1));
-    return this.ids1.subarray(start1, end1).some((id) => there.has(id));
+    const there = new Set<string>();
+    for (let j = start2; j + 1 < end2; j++) there.add(this.keys2[j]!);
+    for (let i = start1; i < end1; i++) if (there.has(this.keys1[i]!)) return true;
+    return false;
   }
 
   private indexedBlock(span: Span, cutoff: number): { best: Span | undefined; wasCut: boolean } {
     const { start1, end1, start2, end2 } = span;
-    const { ids1, ids2 } = this;
-    const chains = this.chains();
+    const { ids1, ids2, chains } = this.index;
     const width = end1 - start1 + (end2 - start2);
     const middle = (start1 + end1) >> 1;
     let best: Span | undefined;
@@ -207,13 +201,13 @@ class Matcher {
 
   /** The longest block, by trying all pairs of lines. */
   private longestBlock({ start1, end1, start2, end2 }: Span): Span {
-    const { ids1, ids2 } = this;
+    const { keys1, keys2 } = this;
     let [best1, best2, length] = [start1, start2, 0];
     for (let i = start1; i < end1 - length; i++) {
       for (let j = start2; j < end2 - length; j++) {
-        if (ids1[i] !== ids2[j] || (length > 0 && ids1[i + length] !== ids2[j + length])) continue;
+        if (keys1[i] !== keys2[j] || (length > 0 && keys1[i + length] !== keys2[j + length])) continue;
         let grown = 1;
-        while (i + grown < end1 && j + grown < end2 && ids1[i + grown] === ids2[j + grown]) grown++;
+        while (i + grown < end1 && j + grown < end2 && keys1[i + grown] === keys2[j + grown]) grown++;
         if (grown > length) [best1, best2, length] = [i, j, grown];
       }
     }
@@ -271,6 +265,34 @@ function trimBlanks(line: string): string {
   return trimTrailing(line.slice(start));
 }
 
+/** Lines by number instead of by text. */
+interface LineIndex {
+  /** By line, equal for lines that are equal. */
+  readonly ids1: Int32Array;
+  readonly ids2: Int32Array;
+  /** Where lines of the second text are. */
+  readonly chains: LineChains;
+}
+
+function makeIndex(keys1: readonly string[], keys2: readonly string[], residueOf: Residue): LineIndex {
+  const ids = new Map<string, number>();
+  const idsOf = (keys: readonly string[]) => {
+    const made = new Int32Array(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!;
+      let id = ids.get(key);
+      if (id === undefined) {
+        id = ids.size;
+        ids.set(key, id);
+      }
+      made[i] = id;
+    }
+    return made;
+  };
+  const [ids1, ids2] = [idsOf(keys1), idsOf(keys2)];
+  return { ids1, ids2, chains: new LineChains([...ids.keys()], ids2, residueOf) };
+}
+
 /** Is the pair of lines within a block that is known already? */
 const holds = ({ end1, start2, end2 }: Span, line1: number, line2: number) =>
   line1 < end1 && line2 >= start2 && line2 < end2;
@@ -280,7 +302,7 @@ function moveBlocks(
   edits: OpenEdit[],
   from: readonly string[],
   to: readonly string[],
-  { ids1, ids2 }: Matcher,
+  { keys1, keys2 }: Matcher,
 ): void {
   edits.push({ copied: 0, removed: 0, inserted: 0 });
   let [at1, at2] = [0, 0];
@@ -291,10 +313,10 @@ function moveBlocks(
     const next = edits[i + 1];
     if (next !== undefined && (removed === 0) !== (inserted === 0)) {
       const isInsert = inserted > 0;
-      const [lines, ids, count] = isInsert ? [to, ids2, inserted] : [from, ids1, removed];
+      const [lines, keys, count] = isInsert ? [to, keys2, inserted] : [from, keys1, removed];
       const at = () => (isInsert ? at2 : at1);
       const length = (text: readonly string[], line: number) => text[line]?.length ?? 0;
-      while (edit.copied > 0 && ids1[at1 - 1] === ids[at() + count - 1]) {
+      while (edit.copied > 0 && keys1[at1 - 1] === keys[at() + count - 1]) {
         const gain = length(from, at1) + length(lines, at() + count - 1);
         if (gain <= length(from, at1 - 1) + length(lines, at() + count - 2)) break;
         at1--;
@@ -302,7 +324,7 @@ function moveBlocks(
         edit.copied--;
         next.copied++;
       }
-      while (next.copied > 0 && ids[at()] === ids[at() + count]) {
+      while (next.copied > 0 && keys[at()] === keys[at() + count]) {
         const gain = length(lines, at()) + length(lines, at() + count - 1);
         // Fossil looks at the line past a deletion's first, but at the first itself of an insertion.
         const first = length(lines, isInsert ? at() + 1 : at());
