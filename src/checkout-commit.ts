@@ -29,7 +29,6 @@ import { openConflicts } from "./merge-conflict.ts";
 import { type CheckInResult, commit } from "./repo-checkin.ts";
 import type { CheckInRequest } from "./repo-checkin-place.ts";
 import type { PlannedFile } from "./repo-checkin-tree.ts";
-import { listFiles } from "./repo-files.ts";
 
 export interface CheckoutCommit
   extends Omit<CheckInRequest, "edits" | "tree" | "wholeTree" | "parent" | "merges" | "cherrypicks"> {
@@ -272,7 +271,7 @@ function contentHashes({ repo }: Checkout, files: readonly TrackedFile[]): Reado
 /** The rows become those of the new check-in. */
 function advance(checkout: Checkout, { chosen }: Reading, made: CheckInResult): void {
   const { db, repo } = checkout;
-  const entries = new Map(listFiles(repo, made.rid).map((file) => [file.name, file]));
+  const entries = new Map(made.files.map((file) => [file.name, file]));
   db.prepare("DELETE FROM vmerge").run();
   db.prepare("UPDATE vfile SET vid=?").run(made.rid);
   const remove = db.prepare("DELETE FROM vfile WHERE id=?");
@@ -283,8 +282,8 @@ function advance(checkout: Checkout, { chosen }: Reading, made: CheckInResult): 
   for (const file of chosen) {
     if (file.deleted !== 0) remove.run(file.id);
     else if (file.chnged !== 0 || file.rid === 0 || file.origname !== null || file.mrid !== file.rid) {
-      const { rid, permission } = entries.get(file.pathname)!;
-      settle.run(rid!, permission === "x" ? 1 : 0, permission === "l" ? 1 : 0, file.id);
+      const { hash, permission } = entries.get(file.pathname)!;
+      settle.run(repo.content.ridOf(hash!)!, permission === "x" ? 1 : 0, permission === "l" ? 1 : 0, file.id);
     }
   }
   checkout.setCheckIn(made.rid);

@@ -15,7 +15,7 @@ import type { Checkout } from "./checkout-db.ts";
 import { type DiskFile, diskFile, diskMatches, readDisk } from "./checkout-disk.ts";
 import { CHANGE, originalName, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
-import type { Hash } from "./hash.ts";
+import type { Rid } from "./repo-content.ts";
 
 /** A managed file with what is on disk. */
 export interface TrackedFile extends VfileRow {
@@ -39,18 +39,21 @@ export function refresh(checkout: Checkout, options: RefreshOptions = {}): Track
   const rows = vfileRows(checkout, checkout.vid);
   const trustTimes = !options.hash && checkout.settings.isOn("mtime-changes", true);
   const allowLinks = checkout.settings.allowsLinks;
-  const known = contents(checkout, rows);
+  const sizes = contentSizes(checkout, rows);
   const stale: TrackedFile[] = [];
   const files = rows.map((row) => {
     const path = `${checkout.root}/${row.pathname}`;
     const disk = diskFile(path, allowLinks);
     if (options.requireFiles && disk?.kind === "other") throw notAFile(path);
-    const chnged = changeOf(row, disk, known.get(row.mrid), trustTimes, (hash) =>
-      diskMatches(path, hash, allowLinks),
+    const chnged = changeOf(row, disk, sizes.get(row.mrid), trustTimes, () =>
+      diskMatches(path, checkout.repo.content.hashOf(row.mrid as Rid), allowLinks),
     );
     const mtime = disk?.mtimeS ?? -1;
-    if (chnged === row.chnged && mtime === row.mtime) return { ...row, disk };
-    const file = { ...row, chnged, mtime, disk };
+    // The row is ours alone: a copy of each of thousands would be noticed.
+    const file: { -readonly [K in keyof TrackedFile]: TrackedFile[K] } = Object.assign(row, { disk });
+    if (chnged === row.chnged && mtime === row.mtime) return file;
+    file.chnged = chnged;
+    file.mtime = mtime;
     stale.push(file);
     return file;
   });
@@ -58,39 +61,35 @@ export function refresh(checkout: Checkout, options: RefreshOptions = {}): Track
   return files;
 }
 
-interface Known {
-  readonly hash: Hash;
-  readonly size: number;
-}
-
-/** Name and size of what the rows' files started from, by rid. */
-function contents({ repo }: Checkout, rows: readonly VfileRow[]): ReadonlyMap<number, Known> {
+/** Sizes of what the rows' files started from, by rid. */
+function contentSizes({ repo }: Checkout, rows: readonly VfileRow[]): ReadonlyMap<number, number> {
   const rids = JSON.stringify([...new Set(rows.map(({ mrid }) => mrid))]);
-  const found = repo.db
-    .prepare("SELECT rid, uuid, size FROM blob WHERE rid IN (SELECT value FROM json_each(?))")
-    .values<[number, Hash, number]>(rids);
-  return new Map(found.map(([rid, hash, size]) => [rid, { hash, size }]));
+  return new Map(
+    repo.db
+      .prepare("SELECT rid, size FROM blob WHERE rid IN (SELECT value FROM json_each(?))")
+      .values<[number, number]>(rids),
+  );
 }
 
 function changeOf(
   row: VfileRow,
   disk: DiskFile | undefined,
-  known: Known | undefined,
+  size: number | undefined,
   trustTimes: boolean,
-  matches: (hash: Hash) => boolean,
+  matches: () => boolean,
 ): number {
   const isGone = row.deleted !== 0 || row.mrid === 0;
   let chnged = row.chnged;
   if (chnged === CHANGE.none && isGone) chnged = CHANGE.edited;
   else if (disk?.kind === "other") chnged = CHANGE.edited;
-  const isSized = known !== undefined && known.size === (disk?.size ?? -1);
+  const isSized = size !== undefined && size === (disk?.size ?? -1);
   if (!isSized) chnged = CHANGE.edited;
   else if (chnged === CHANGE.edited && !isGone) {
-    if (matches(known.hash)) chnged = CHANGE.none;
+    if (matches()) chnged = CHANGE.none;
   } else if (
     (chnged === CHANGE.none || chnged === CHANGE.updatedByMerge || chnged === CHANGE.updatedByIntegrate) &&
     !(trustTimes && disk?.mtimeS === row.mtime) &&
-    !matches(known.hash)
+    !matches()
   ) {
     chnged = CHANGE.edited;
   }

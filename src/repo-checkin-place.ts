@@ -22,7 +22,7 @@ import {
 } from "./repo-checkin-rules.ts";
 import type { FileEdit, PlannedFile } from "./repo-checkin-tree.ts";
 import type { Rid } from "./repo-content.ts";
-import { isOrphan, type Manifest, Manifests } from "./repo-manifest.ts";
+import { isOrphan, type Manifest, type Manifests } from "./repo-manifest.ts";
 
 export interface CheckInRequest {
   readonly edits: readonly FileEdit[];
@@ -65,19 +65,22 @@ export interface Place {
   readonly cherrypicks: NonNullable<CheckInRequest["cherrypicks"]>;
 }
 
-/** @throws NameError `not-a-checkin`, `no-parent`; RepoError `content-missing` */
-export function findPlace(repo: Repo, request: CheckInRequest): Place {
+/**
+ * @param manifests keeps what is read of the history for what follows
+ * @throws NameError `not-a-checkin`, `no-parent`; RepoError `content-missing`
+ */
+export function findPlace(repo: Repo, request: CheckInRequest, manifests: Manifests): Place {
   const { content } = repo;
   const { parent = defaultParent(repo, request.branch) } = request;
   const rid = parent === "none" ? undefined : parent;
   const isPrivateParent = rid !== undefined && content.isPrivate(rid);
   const isPrivate = isPrivateParent || (request.isPrivate ?? false);
   const mayName = (other: { readonly rid: Rid }) => {
-    openManifest(repo, other.rid);
+    openManifest(repo, manifests, other.rid);
     return other.rid !== rid && (isPrivate || !content.isPrivate(other.rid));
   };
   return {
-    parent: rid === undefined ? undefined : openManifest(repo, rid),
+    parent: rid === undefined ? undefined : openManifest(repo, manifests, rid),
     isPrivate,
     newBranch: branchToBegin(repo, request, rid, isPrivate && !isPrivateParent),
     merges: (request.merges ?? []).filter(mayName),
@@ -111,8 +114,8 @@ function branchToBegin(
 }
 
 /** @throws NameError `not-a-checkin`; RepoError `content-missing` */
-function openManifest(repo: Repo, rid: Rid): Manifest {
-  const opened = new Manifests(repo.content).open(rid);
+function openManifest(repo: Repo, manifests: Manifests, rid: Rid): Manifest {
+  const opened = manifests.open(rid);
   if (opened !== undefined && !isOrphan(opened)) return opened;
   if (opened === undefined && repo.content.isAvailable(rid)) {
     throw new NameError("not-a-checkin", `artifact ${repo.content.hashOf(rid)} is not a check-in`);

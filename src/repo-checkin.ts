@@ -40,6 +40,8 @@ export interface CheckInResult {
   readonly isPrivate: boolean;
   /** The parent has another child on this branch now. */
   readonly isFork: boolean;
+  /** All files, sorted, with their hashes. */
+  readonly files: readonly FileEntry[];
 }
 
 /**
@@ -52,12 +54,12 @@ export interface CheckInResult {
 export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
   return repo.db.write(() => {
     const date = request.date ?? repo.clock.now();
-    const place = findPlace(repo, request);
+    const batch = new ReceiveBatch(repo, { user: request.user, onWrong: "throw" });
+    const place = findPlace(repo, request, batch.context.manifests);
     const { parent, isPrivate } = place;
     checkRules(repo, request, date, place);
     const before = parent === undefined ? [] : [...filesOf(parent)];
     const plan = planOf(before, request);
-    const batch = new ReceiveBatch(repo, { user: request.user, onWrong: "throw" });
     const store = (bytes: Uint8Array) => batch.add(bytes, { isPrivate, isUnsent: true });
     const files = plan.map((file) => toEntry(repo, file, store));
     if (!isPrivate) publish(repo, files, store);
@@ -67,7 +69,7 @@ export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
     if (parent !== undefined) batch.context.deferDeltify(parent.rid, rid);
     batch.finish();
     const [hash, branch] = [repo.content.hashOf(rid), branchOf(repo, rid)];
-    return { rid, hash, date, branch, isPrivate, isFork: hasForked(repo, parent) };
+    return { rid, hash, date, branch, isPrivate, isFork: hasForked(repo, parent), files };
   });
 }
 
