@@ -44,7 +44,7 @@ describe("what stands in the way", () => {
     const tree = pair.tree("base");
     rmSync(join(tree, "d"), { recursive: true });
     symlinkSync(outside, join(tree, "d"));
-    for (const words of [["revert"], ["co", "one", "--force"], ["update", "one"]) {
+    for (const words of [["revert"], ["co", "one", "--force"], ["update", "one"]]) {
       const { code, stderr } = await pair.edgesync("base", ...words);
       expect([words, code]).toEqual([words, 1]);
       expect(stderr).toContain("symbolic link");
