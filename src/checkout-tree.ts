@@ -248,7 +248,7 @@ export class TreeChange {
     old: DiskFile | undefined,
     asLink = this.allowLinks,
   ): void {
-    this.guard(path, () => {
+    this.guard(path.slice(this.root.length + 1), () => {
       const target = old === undefined ? path : path + UNFINISHED;
       try {
         if (permission === "l" && asLink) symlinkSync(Buffer.from(content), target);
