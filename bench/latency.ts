@@ -1,6 +1,6 @@
 /**
- * How long news takes: from COMMIT returning on one leaf to the check-in crosslinked on another, two processes on the
- * loopback, over the embedded broker of the first and over nats-server. Commits are made at a steady pace by a connection
+ * How long news takes: from COMMIT returning on one leaf to the check-in crosslinked on another, its transaction committed, two
+ * processes on the loopback, over the embedded broker of the first and over nats-server. Commits are made at a steady pace by a connection
  * of its own, so the leaf must notice them like anybody's.
  *
  * The floor is measured in the same run, between the same processes, in the pauses between the commits: two bare NATS
@@ -17,8 +17,11 @@ import { startBridge } from "../src/bridge-service.ts";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import { Db } from "../src/db.ts";
+import { workerExecutor } from "../src/executor.ts";
 import type { Hash } from "../src/hash.ts";
 import { type Leaf, startLeaf } from "../src/leaf.ts";
+import type { LeafJobs } from "../src/leaf-jobs.ts";
+import type { Threads } from "../src/leaf-repositories.ts";
 import { silentLogger } from "../src/log.ts";
 import type { NatsLink } from "../src/nats-link.ts";
 import { ExternalLink } from "../src/nats-link-external.ts";
@@ -70,8 +73,7 @@ async function externalLink(server: string): Promise<NatsLink> {
   return link;
 }
 
-function leafOf(file: string, links: readonly NatsLink[], port: number | undefined, onSynced?: () => void) {
-  const log = { ...silentLogger, info: (text: string) => void (text === "synced" && onSynced?.()) };
+function leafOf(file: string, links: readonly NatsLink[], port: number | undefined, threads?: Threads) {
   return startLeaf(
     {
       source: { file },
@@ -81,7 +83,7 @@ function leafOf(file: string, links: readonly NatsLink[], port: number | undefin
       keep: { peers: [], push: true, pull: true, unversioned: false, private: false, pollMs: 60_000 },
       version: "bench",
     },
-    { ...deps, log },
+    { ...deps, ...(threads && { threads }) },
   );
 }
 
@@ -94,12 +96,14 @@ async function taker(folder: string, server: string): Promise<void> {
     "SELECT uuid FROM event JOIN blob ON rid=objid WHERE objid>? ORDER BY objid",
   );
   let seen = look.db.prepare("SELECT max(rid) FROM blob").value<number>()!;
-  const onSynced = () => {
-    const at = now();
+  const told = new BroadcastChannel("crosslinked");
+  told.onmessage = ({ data: at }) => {
     for (const [hash] of newest.values<[string]>(seen)) probe.publish("bench.there", utf8(`${at} ${hash}`));
     seen = look.db.prepare("SELECT max(rid) FROM blob").value<number>()!;
   };
-  const leaf = await leafOf(file, [await externalLink(server)], undefined, onSynced);
+  const url = new URL("./latency-worker.ts", import.meta.url);
+  const threads = { readers: workerExecutor<LeafJobs>(url, 2), writers: [workerExecutor<LeafJobs>(url, 1)] };
+  const leaf = await leafOf(file, [await externalLink(server)], undefined, threads);
   const bare = new BareCommits(join(folder, "bare-b.db"));
   const reply = new Uint8Array(BYTES.reply);
   probe.subscribe("bench.clock", (message) => void probe.publish(message.reply, utf8(`${now()}`)));
@@ -113,6 +117,7 @@ async function taker(folder: string, server: string): Promise<void> {
   await new Response(Bun.stdin.stream()).text();
   look.close();
   bare.close();
+  told.close();
   await leaf.stop();
   await probe.close();
 }

@@ -14,9 +14,8 @@ import {
 import { randomHex } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { News } from "./repo-news.ts";
-import { serveMessage } from "./sync-server.ts";
+import { serveCards } from "./sync-server.ts";
 import { PROTOCOL_VERSION } from "./sync-version.ts";
-import { MessageWriter } from "./xfer-format.ts";
 import { packBlob } from "./zlib.ts";
 
 /** The reply, packed; undefined when it is not to be had so, or more than its artifacts were asked for. */
@@ -24,16 +23,12 @@ export function answerToAll(repo: Repo, { artifacts, items }: News): Uint8Array 
   const projectCode = repo.config.projectCode;
   if (artifacts.length === 0 || projectCode === undefined || !isSmall(repo, artifacts)) return undefined;
   if (items.some(({ rid }) => hasLargeParents(repo, rid))) return undefined;
-  const question = new MessageWriter();
-  question.card({ type: "pragma client-version", ...PROTOCOL_VERSION });
-  question.card({ type: "pragma edgesync-gimme-only" });
-  question.card({
-    type: "pull",
-    serverCode: randomHex(repo.random, 20) as Hash,
-    projectCode: projectCode as Hash,
-  });
-  for (const hash of artifacts) question.card({ type: "gimme", hash });
-  const { message, facts } = serveMessage(repo, question.finish(), { address: "", cookie: undefined });
+  const { message, facts } = serveCards(repo, [
+    { type: "pragma client-version", ...PROTOCOL_VERSION },
+    { type: "pragma edgesync-gimme-only" },
+    { type: "pull", serverCode: randomHex(repo.random, 20), projectCode },
+    ...artifacts.map((hash) => ({ type: "gimme", hash }) as const),
+  ]);
   if (facts.artifactsSent !== artifacts.length || message.length > ANNOUNCED_REPLY_INFLATED_MAX_BYTES)
     return undefined;
   const packed = packBlob(message, 1);

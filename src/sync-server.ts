@@ -30,6 +30,7 @@ import {
   WriteNeeded,
 } from "./sync-server-exchange.ts";
 import { TEXTS } from "./sync-server-texts.ts";
+import type { Card } from "./xfer-card.ts";
 import { type MessageSink, MessageWriter } from "./xfer-format.ts";
 import { decodeMessage, encodeMessage, type Framing, framingOf, type MessageLimits } from "./xfer-message.ts";
 import { CardReader } from "./xfer-parse.ts";
@@ -148,10 +149,23 @@ export function serveMessage(
 ): MessageReply {
   const x = new ServerExchange(repo, caller.address, settings);
   if (caller.isOwner === true) x.capabilities = Capabilities.from("sxy");
-  const run = () => answer(x, message, caller.cookie);
+  return run(x, () => answer(x, message, caller.cookie));
+}
+
+/** Answers a message of a stranger that was never written down, only its cards. @throws as `serveExchange` */
+export function serveCards(repo: Repo, cards: readonly Card[]): MessageReply {
+  const x = new ServerExchange(repo, "");
+  return run(x, () => {
+    for (const card of cards) if (!x.isStopped) handleCard(x, card, EMPTY);
+    finish(x);
+  });
+}
+
+function run(x: ServerExchange, body: () => void): MessageReply {
+  const { repo } = x;
   try {
-    if (repo.db.mode === "read") repo.db.snapshot(run);
-    else repo.db.write(run);
+    if (repo.db.mode === "read") repo.db.snapshot(body);
+    else repo.db.write(body);
   } catch (error) {
     if (!(error instanceof ExchangeRefused)) throw error;
     x.fail(error.message);
@@ -169,6 +183,10 @@ function answer(x: ServerExchange, message: Uint8Array, cookie: string | undefin
     if (card === undefined) break;
     handleCard(x, card, message.subarray(reader.lineEnd));
   }
+  finish(x);
+}
+
+function finish(x: ServerExchange): void {
   x.finishReceiving();
   announce(x);
   x.out.comment(trailer(x.repo.clock, x.errorCount));
