@@ -11,6 +11,7 @@
  */
 
 import type { BrokerAuth } from "./broker-auth.ts";
+import { BrokerBeyond } from "./broker-beyond.ts";
 import { BrokerClient } from "./broker-client.ts";
 import { LeafSession } from "./broker-leafnode.ts";
 import { LeafJoiner, type LeafRemote } from "./broker-leafnode-join.ts";
@@ -55,6 +56,8 @@ export interface Broker {
    * @param isJoining whether this side is the one that joins
    */
   leafOver(socket: BrokerSocket, isJoining: boolean): SocketEvents;
+  /** Watches whether somebody beyond a leafnode wants `subject`, to be stopped by the caller. */
+  beyond(subject: string): BrokerBeyond;
   /**
    * Lets clients go one by one: accepts no more, tells those connected to look for another server, then closes them
    * spread evenly over `durationMs`, and stops.
@@ -135,6 +138,7 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
       const plain = { credentials: {}, tls: {}, needsTls: false, onEnd() {} };
       return new LeafSession(state, socket, { kind: "spoke-leaf", ...plain, tellsAll: true });
     },
+    beyond: (subject) => new BrokerBeyond(state.router, subject),
     async lameDuck(durationMs) {
       closeListeners();
       state.lameDuck.on = true;

@@ -1,17 +1,20 @@
 /**
- * A stream of an iroh connection as a socket of the broker (`broker-socket`). The connection belongs to the socket: it ends
- * with it. Up to `IROH_CHUNK_BYTES` wait for QUIC to take them; more is not taken.
+ * A stream of an iroh connection as a socket of the broker (`broker-socket`). The connection outlives it. Up to
+ * `IROH_CHUNK_BYTES` wait for QUIC to take them; more is not taken.
  */
 import type { BrokerSocket, SocketEvents } from "./broker-socket.ts";
 import { concat } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
-import { IROH_CLOSE, type IrohConnection } from "./iroh-connection.ts";
+import type { IrohConnection } from "./iroh-connection.ts";
 import type { IrohStream } from "./iroh-stream.ts";
 import { IROH_CHUNK_BYTES } from "./limits.ts";
 
 export class IrohSocket implements BrokerSocket {
   readonly remoteAddress: string;
   readonly remotePort = 0;
+  /** Resolves when it is over, and the broker knows. */
+  readonly closed: Promise<void>;
+  private readonly over = Promise.withResolvers<void>();
   private events: SocketEvents | undefined;
   private waiting: Uint8Array[] = [];
   private waitingBytes = 0;
@@ -22,17 +25,18 @@ export class IrohSocket implements BrokerSocket {
   private resumed = Promise.withResolvers<void>();
 
   constructor(
-    private readonly connection: IrohConnection,
+    { remoteId }: IrohConnection,
     private readonly stream: IrohStream,
   ) {
-    this.remoteAddress = `iroh:${connection.remoteId}`;
+    this.remoteAddress = `iroh:${remoteId}`;
+    this.closed = this.over.promise;
     this.resumed.resolve();
   }
 
   /** @param first bytes of the peer that have come already */
   start(events: SocketEvents, first: Uint8Array): void {
     this.events = events;
-    if (this.isClosed) events.onClose();
+    if (this.isClosed) this.tellClosed();
     else void this.read(events, first);
   }
 
@@ -41,7 +45,8 @@ export class IrohSocket implements BrokerSocket {
     const count = Math.min(bytes.length, IROH_CHUNK_BYTES - this.waitingBytes);
     this.isBlocked = count < bytes.length;
     if (count === 0) return 0;
-    this.waiting.push(bytes.slice(0, count));
+    // The broker's buffers are used again. (`slice` of a `Buffer` copies nothing.)
+    this.waiting.push(new Uint8Array(bytes.subarray(0, count)));
     this.waitingBytes += count;
     if (!this.isWriting) void this.send();
     return count;
@@ -84,7 +89,7 @@ export class IrohSocket implements BrokerSocket {
         this.isBlocked = false;
         this.events?.onDrain();
       }
-      // The peer closes when it has read to the end, and so do we when it has.
+      // The peer ends its side when it has read to the end, and so do we.
       if (this.isEnding) await this.stream.finish();
     } catch {
       this.close();
@@ -113,7 +118,12 @@ export class IrohSocket implements BrokerSocket {
     if (this.isClosed) return;
     this.isClosed = true;
     this.resumed.resolve();
-    this.connection.close(IROH_CLOSE.done);
-    this.events?.onClose();
+    this.tellClosed();
+  }
+
+  private tellClosed(): void {
+    if (this.events === undefined) return;
+    this.events.onClose();
+    this.over.resolve();
   }
 }

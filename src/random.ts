@@ -25,6 +25,11 @@ export function randomBelow(random: Random, below: number): number {
   return Math.floor(random.float() * below);
 }
 
+/** Between half of `waitMs` and all of it, so that many who wait for the same do not come at once. */
+export function randomWait(random: Random, waitMs: number): number {
+  return waitMs * (0.5 + random.float() / 2);
+}
+
 /** SplitMix64: small, well distributed, and defined by integer arithmetic alone. Not for secrets. */
 export function seededRandom(seed: bigint): Random {
   let state = BigInt.asUintN(64, seed);

@@ -104,3 +104,31 @@ test("three in a line, the ends of which know nothing of each other", async () =
     await converge(files);
   }
 });
+
+test("a circle of three, each of which is told of the two others", async () => {
+  using folder = new TempDir("iroh-circle");
+  const files = await copies(folder, 3);
+  // A ticket outlives a restart.
+  const tickets = await Promise.all(
+    files.map(async (file) => {
+      const first = await leaf(file);
+      await first.stop();
+      return first.addresses["irohTicket"]!;
+    }),
+  );
+  const leaves = await Promise.all(
+    files.map((file, i) => {
+      const others = tickets.filter((_, j) => j !== i).flatMap((ticket) => ["--iroh-peer", ticket]);
+      return leaf(file, ...others);
+    }),
+  );
+  try {
+    await Promise.all(files.map((file) => sees(file, 2)));
+    for (const file of files) {
+      await change(file);
+      await converge(files);
+    }
+  } finally {
+    await Promise.all(leaves.map((one) => one.stop()));
+  }
+});
