@@ -35,12 +35,14 @@ interface Trace {
 
 /** Last change first, each file once. */
 export function renamesBetween(repo: Repo, from: Rid, to: Rid, { backwards }: RenameOptions = {}): Rename[] {
-  const changes = repo.db.prepare(
-    "SELECT pfnid, fnid FROM mlink WHERE mid=? AND (pfnid>0 OR fid==0) ORDER BY pfnid",
-  );
+  if (from === to) return [];
+  const steps = stepsBetween(repo, from, to, backwards ?? false);
+  const changes = changesOf(repo, steps);
   const traces: Trace[] = [];
-  for (const { child, isUp } of stepsBetween(repo, from, to, backwards ?? false)) {
-    for (const [priorName, name] of changes.values<[number, number]>(child)) {
+  for (const { child, isUp } of steps) {
+    const changed = changes.get(child);
+    if (changed === undefined) continue;
+    for (const [priorName, name] of changed) {
       const [before, after] = priorName === 0 ? [name, 0] : [priorName, name];
       if (isUp) follow(traces, after, before);
       else follow(traces, before, after);
@@ -54,6 +56,25 @@ export function renamesBetween(repo: Repo, from: Rid, to: Rid, { backwards }: Re
     .map(({ start, next }) => ({ from: nameOf.value<string>(start)!, to: nameOf.value<string>(next)! }));
 }
 
+type NameChange = readonly [priorName: number, name: number];
+
+/** Renames and removals of each check-in that has some. */
+function changesOf({ db }: Repo, steps: readonly Step[]): ReadonlyMap<Rid, readonly NameChange[]> {
+  const rows = db
+    .prepare(
+      `SELECT mid, pfnid, fnid FROM mlink WHERE mid IN (SELECT value FROM json_each(?))
+       AND (pfnid>0 OR fid==0) ORDER BY mid, pfnid`,
+    )
+    .values<[Rid, number, number]>(JSON.stringify(steps.map(({ child }) => child)));
+  const changes = new Map<Rid, NameChange[]>();
+  for (const [mid, priorName, name] of rows) {
+    const known = changes.get(mid);
+    if (known === undefined) changes.set(mid, [[priorName, name]]);
+    else known.push([priorName, name]);
+  }
+  return changes;
+}
+
 function follow(traces: Trace[], before: number, after: number): void {
   const known = traces.findLast(({ now }) => now === before);
   if (known !== undefined) known.next = after;
@@ -61,25 +82,31 @@ function follow(traces: Trace[], before: number, after: number): void {
 }
 
 function stepsBetween(repo: Repo, from: Rid, to: Rid, backwards: boolean): Step[] {
-  const parentOf = repo.db.prepare("SELECT pid FROM plink WHERE cid=? AND isprim");
-  const above = new Map<Rid, number>([[from, 0]]);
-  const up: Step[] = [];
-  if (backwards) {
-    for (let child = from; ; ) {
-      const parent = parentOf.value<Rid>(child);
-      if (parent === undefined || above.has(parent)) break;
-      up.push({ child, isUp: true });
-      above.set(parent, up.length);
-      child = parent;
-    }
-  }
-  const down: Step[] = [];
-  for (let child = to; ; ) {
-    const height = above.get(child);
-    if (height !== undefined) return [...up.slice(0, height), ...down.reverse()];
-    const parent = parentOf.value<Rid>(child);
-    if (parent === undefined) return [];
-    down.push({ child, isUp: false });
-    child = parent;
-  }
+  const up = backwards ? ancestorsOf(repo, from, 0) : [from];
+  const height = new Map(up.map((rid, i) => [rid, i]));
+  const down = ancestorsOf(repo, to, backwards ? 0 : from);
+  const met = down.findIndex((rid) => height.has(rid));
+  if (met < 0) return [];
+  return [
+    ...up.slice(0, height.get(down[met]!)).map((child) => ({ child, isUp: true })),
+    ...down
+      .slice(0, met)
+      .reverse()
+      .map((child) => ({ child, isUp: false })),
+  ];
+}
+
+/** First parents of `rid`, itself before them, up to `last` or to the first check-in. */
+function ancestorsOf({ db }: Repo, rid: Rid, last: Rid | 0): Rid[] {
+  return db
+    .prepare(
+      `WITH RECURSIVE above(rid, depth) AS (
+         SELECT ?1, 0
+         UNION ALL
+         SELECT p.pid, a.depth+1 FROM above a JOIN plink p ON p.cid=a.rid AND p.isprim WHERE a.rid!=?2
+       )
+       SELECT rid FROM above ORDER BY depth`,
+    )
+    .values<[Rid]>(rid, last)
+    .flat();
 }
