@@ -5,7 +5,7 @@
  * (`repo-manifest.ts`). A file dates from the earliest ancestor, merges included, that holds the same content
  * as new (Fossil `src/browse.c`, file ages; so `fossil ls -v -r` prints it).
  */
-import type { FileEntry, FilePermission } from "./artifact-types.ts";
+import type { CheckIn, FileEntry, FilePermission } from "./artifact-types.ts";
 import { NameError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { type EpochMs, fromJulian } from "./julian.ts";
@@ -112,8 +112,45 @@ export function fileOrigins(
   return origins;
 }
 
-function openManifest(repo: Repo, checkIn: Rid): Manifest {
-  const opened = new Manifests(repo.content).open(checkIn);
+/** A file that one of two check-ins has, or both in different versions. */
+export interface FileDifference {
+  readonly name: string;
+  readonly from: CheckInFile | undefined;
+  readonly to: CheckInFile | undefined;
+}
+
+/**
+ * The files whose content two check-ins do not have in common; a file with the same content and another permission is
+ * none. First those of `to` in order of their names, then those that only `from` has. Costs the two manifests and what
+ * differs.
+ *
+ * @throws as `listFiles`
+ */
+export function differingFiles(repo: Repo, from: Rid, to: Rid): FileDifference[] {
+  const manifests = new Manifests(repo.content);
+  const first = openManifest(repo, from, manifests);
+  const before = new Map<string, FileEntry>();
+  for (const file of filesOf(first)) before.set(file.name, file);
+  const found: FileDifference[] = [];
+  for (const file of filesOf(openManifest(repo, to, manifests, first.checkIn))) {
+    const old = before.get(file.name);
+    before.delete(file.name);
+    if (old?.hash === file.hash) continue;
+    found.push({ name: file.name, from: old && toFile(repo, old), to: toFile(repo, file) });
+  }
+  for (const file of before.values())
+    found.push({ name: file.name, from: toFile(repo, file), to: undefined });
+  return found;
+}
+
+/** @param relative a relative of the check-in that `manifests` has read, which makes it quicker to read */
+function openManifest(
+  repo: Repo,
+  checkIn: Rid,
+  manifests = new Manifests(repo.content),
+  relative?: CheckIn,
+): Manifest {
+  const opened = manifests.open(checkIn, relative);
   if (opened === undefined) {
     const hash = repo.content.hashOf(checkIn);
     if (!repo.content.isAvailable(checkIn)) throw missing(hash);

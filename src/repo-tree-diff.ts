@@ -2,7 +2,7 @@
 import { rawOf } from "./artifact-escape.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
-import { type CheckInFile, listFiles } from "./repo-files.ts";
+import { type CheckInFile, differingFiles } from "./repo-files.ts";
 
 /** One of the two is there. A file with the same content and another permission is no difference. */
 export interface TreeDifference {
@@ -17,15 +17,11 @@ export interface TreeDifference {
  * @throws as `listFiles`
  */
 export function treeDifferences(repo: Repo, from: Rid, to: Rid): TreeDifference[] {
-  const before = new Map(listFiles(repo, from).map((file) => [file.name, file]));
-  const found: TreeDifference[] = [];
-  for (const file of listFiles(repo, to)) {
-    const old = before.get(file.name);
-    before.delete(file.name);
-    if (old === undefined) found.push({ name: file.name, to: file });
-    else if (old.hash !== file.hash) found.push({ name: file.name, from: old, to: file });
-  }
-  for (const file of before.values()) found.push({ name: file.name, from: file });
+  const found = differingFiles(repo, from, to).map(({ name, from: old, to: file }) => ({
+    name,
+    ...(old && { from: old }),
+    ...(file && { to: file }),
+  }));
   const byName = found.map((entry) => [rawOf(entry.name), entry] as const);
   return byName.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
 }
