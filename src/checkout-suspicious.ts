@@ -11,8 +11,10 @@ import type { GlobList } from "./checkout-glob.ts";
 import type { CheckoutSettings } from "./checkout-settings.ts";
 
 const LARGE_DEFAULT_BYTES = 200_000_000;
-/** A longer line makes a file binary, as in stock. */
+/** A longer line, counted with its end, makes a file binary, as in stock. */
 const LINE_MAX_BYTES = 32_767;
+/** The same in UTF-16. */
+const LINE_MAX_UNITS = 16_383;
 const [NUL, LF, CR] = [0, 10, 13];
 
 export interface ContentRules {
@@ -46,11 +48,12 @@ export function suspicionOf(name: string, content: Uint8Array, rules: ContentRul
     return { what: `more than ${rules.largeBytes} bytes`, setting: "large-file-size" };
   }
   const isUtf16 = hasUtf16Mark(content);
-  const isBinary = isUtf16 ? undefined : binaryReason(content);
+  const units = isUtf16 ? utf16Units(content) : content;
+  const isBinary = binaryReason(units, isUtf16 ? LINE_MAX_UNITS : LINE_MAX_BYTES);
   if (isBinary !== undefined) {
     return rules.binary.matches(name) ? undefined : { what: isBinary, setting: "binary-glob" };
   }
-  const ends = lineEnds(isUtf16 ? fromUtf16(content) : content);
+  const ends = lineEnds(units);
   const [endsOk, encodingOk] = [rules.lineEnds.matches(name), rules.encoding.matches(name)];
   if (isUtf16 && ends !== undefined) {
     return endsOk && encodingOk
@@ -65,30 +68,36 @@ export function suspicionOf(name: string, content: Uint8Array, rules: ContentRul
   return { what: ends, setting: "crlf-glob" };
 }
 
+type Units = Uint8Array | Uint16Array;
+
+/** Not UTF-32, whose mark begins likewise. */
 function hasUtf16Mark(content: Uint8Array): boolean {
   if (content.length < 2 || content.length % 2 !== 0) return false;
+  if (content.length >= 4 && content[2] === 0 && content[3] === 0) return false;
   const mark = content[0]! * 256 + content[1]!;
   return mark === 0xfeff || mark === 0xfffe;
 }
 
-/** Every other byte: line ends are the same there. */
-function fromUtf16(content: Uint8Array): Uint8Array {
-  const offset = content[0] === 0xfe ? 1 : 0;
-  return Uint8Array.from({ length: content.length / 2 }, (_, i) => content[2 * i + offset]!);
+function utf16Units(content: Uint8Array): Uint16Array {
+  const [high, low] = content[0] === 0xfe ? [0, 1] : [1, 0];
+  return Uint16Array.from(
+    { length: content.length / 2 },
+    (_, i) => content[2 * i + high]! * 256 + content[2 * i + low]!,
+  );
 }
 
-function binaryReason(content: Uint8Array): string | undefined {
-  if (content.includes(NUL)) return "binary data";
+function binaryReason(units: Units, lineMax: number): string | undefined {
+  if (units.includes(NUL)) return "binary data";
   let start = 0;
-  for (let end = content.indexOf(LF); end >= 0; end = content.indexOf(LF, start)) {
-    if (end - start > LINE_MAX_BYTES) return "long lines";
+  for (let end = units.indexOf(LF); end >= 0; end = units.indexOf(LF, start)) {
+    if (end + 1 - start > lineMax) return "long lines";
     start = end + 1;
   }
-  return content.length - start > LINE_MAX_BYTES ? "long lines" : undefined;
+  return units.length - start > lineMax ? "long lines" : undefined;
 }
 
 /** What is odd about the ends of lines: `undefined` where there is no CR. */
-function lineEnds(content: Uint8Array): string | undefined {
+function lineEnds(content: Units): string | undefined {
   let [pairs, loneCr, loneLf] = [0, 0, 0];
   for (let at = content.indexOf(CR); at >= 0; at = content.indexOf(CR, at + 1)) {
     if (content[at + 1] === LF) pairs++;
