@@ -38,6 +38,8 @@ export interface ExternalNatsOptions {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** How the server's monitoring names this connection. */
   readonly connectionName: string;
+  /** Two of these without an answer end the connection. Default `NATS_EXTERNAL_PING_MS`. */
+  readonly pingMs?: number;
 }
 
 export interface ExternalNatsDependencies {
@@ -249,7 +251,7 @@ export class ExternalLink implements NatsLink {
       name: connectionName,
       noEcho: true,
       reconnect: false,
-      pingInterval: NATS_EXTERNAL_PING_MS,
+      pingInterval: options.pingMs ?? NATS_EXTERNAL_PING_MS,
       timeout: CONNECT_TIMEOUT_MS,
       ...(user !== undefined && { user, pass: password }),
       ...(token !== undefined && { token }),

@@ -167,6 +167,25 @@ describe("a link to nats-server", () => {
     expect(Buffer.compare((await exchange).message, large)).toBe(0);
   });
 
+  test("notices a server that falls silent, and comes back when it speaks again", async () => {
+    const nats = await started();
+    const [here, there] = [
+      await connected([nats.port], { pingMs: 200 }),
+      await connected([nats.port], { pingMs: 200 }),
+    ];
+    serveNats(there, (message) => message.slice());
+    await there.flush();
+    process.kill(nats.pid, "SIGSTOP");
+    try {
+      await until(() => !here.isConnected && !there.isConnected, "the silence to be noticed");
+    } finally {
+      process.kill(nats.pid, "SIGCONT");
+    }
+    await until(() => here.isConnected && there.isConnected, "the links to come back");
+    await there.flush();
+    expect((await transportOver(here).exchange(utf8("again"))).message).toEqual(utf8("again"));
+  }, 30_000);
+
   test("closed as a slow consumer, it comes back, and an exchange in chunks goes on", async () => {
     const nats = await started('max_pending: 300000, write_deadline: "1s", max_payload: 60000');
     const [here, there] = [await connected([nats.port]), await connected([nats.port])];
