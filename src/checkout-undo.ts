@@ -137,7 +137,7 @@ export function undo(checkout: Checkout, direction: UndoDirection, names?: reado
       const available = Number(checkout.variable("undo_available") ?? 0);
       if (names === undefined ? available !== 1 + flag : available === 0) throw nothingTo(direction);
       const chosen = names ?? savedNames(checkout, flag);
-      const undone = chosen.flatMap((name) => exchangeFile(checkout, tree, name, flag) ?? []);
+      const undone = exchangeFiles(checkout, tree, chosen, flag);
       if (names === undefined) {
         exchangeTables(checkout, flag);
         checkout.setVariable("undo_available", 2 - flag);
@@ -155,6 +155,30 @@ function savedNames({ db }: Checkout, flag: number): string[] {
     .prepare("SELECT pathname FROM undo WHERE redoflag=? ORDER BY rowid")
     .values<[string]>(flag)
     .flat();
+}
+
+/** Files that go first: a folder may stand where a file is to be, or the other way round. */
+function exchangeFiles(
+  checkout: Checkout,
+  tree: TreeChange,
+  names: readonly string[],
+  flag: number,
+): UndoneFile[] {
+  const goes = checkout.db
+    .prepare("SELECT pathname FROM undo WHERE redoflag=? AND NOT existsflag")
+    .values<[string]>(flag)
+    .flat();
+  const isGoing = new Set(goes);
+  const done = new Map<string, UndoneFile>();
+  for (const pass of [true, false]) {
+    for (const name of names) {
+      if (isGoing.has(name) !== pass) continue;
+      const undone = exchangeFile(checkout, tree, name, flag);
+      if (undone !== undefined) done.set(name, undone);
+    }
+    if (pass) tree.removeEmptyFolders(done.keys(), new Set(checkout.settings.emptyFolders()));
+  }
+  return names.flatMap((name) => done.get(name) ?? []);
 }
 
 function exchangeFile(

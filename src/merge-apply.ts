@@ -125,6 +125,7 @@ class Merger {
     for (const file of plan.remove) this.remove(file);
     for (const { from, to } of plan.rename) this.events.push({ what: "RENAME", name: from, to });
     renameMerged(this.work.checkout, plan.rename, this.work.tree, this.work.undo);
+    this.removeEmptyFolders(plan);
     for (const file of plan.add) this.add(file, plan.managed);
     return this.events;
   }
@@ -238,6 +239,12 @@ class Merger {
     undo?.save(name);
     checkout.db.prepare("UPDATE vfile SET deleted=1 WHERE id=?").run(current.id);
     tree.remove(name);
+  }
+
+  /** A file may be added where a folder was. */
+  private removeEmptyFolders(plan: MergePlan): void {
+    const gone = [...plan.remove.map(({ name }) => name), ...plan.rename.map(({ from }) => from)];
+    this.work.tree.removeEmptyFolders(gone, new Set(this.work.checkout.settings.emptyFolders()));
   }
 
   private add({ names, merged }: MergePlan["add"][number], managed: ReadonlySet<string>): void {

@@ -1,5 +1,7 @@
 /** Forms of the merge command, and what a commit makes of a merge, compared with stock on copies of one checkout. */
 import { afterEach, describe, expect, test } from "bun:test";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { stocks } from "../stock.ts";
 import { CheckoutPair } from "./two-checkouts.ts";
 
@@ -63,6 +65,32 @@ describe.each(stocks())("fossil $version", (stock) => {
   test("--integrate of what is no leaf is a plain merge", async () => {
     diverged(stock, "--branch", "other");
     expect(await same("merge", "--integrate", "other:2025-01-01T00:03:00")).toContain("not a leaf");
+  });
+
+  test("a folder becomes a file, and a file a folder", async () => {
+    pair = new CheckoutPair(stock);
+    pair.write("d/x", "one\n");
+    pair.write("f", "one\n");
+    const first = pair.commit("first");
+    pair.write("other", "one\n");
+    pair.commit("on trunk");
+    pair.base("update", first);
+    pair.base("rm", "--hard", "d/x", "f");
+    pair.commit("gone", "--branch", "side");
+    rmSync(join(pair.tree("base"), "d"), { recursive: true, force: true });
+    pair.write("d", "a file\n");
+    pair.write("f/x", "in a folder\n");
+    pair.commit("the other way round");
+    // Stock itself goes neither way.
+    for (const name of ["d", "f"]) rmSync(join(pair.tree("base"), name), { recursive: true });
+    pair.base("checkout", "--force", "trunk");
+    const { ours } = pair.fork();
+    expect((await pair.edgesync(ours, "merge", "side")).code).toBe(0);
+    expect(pair.files(ours)).toEqual({ d: "- a file\n", "f/x": "- in a folder\n", other: "- one\n" });
+    expect((await pair.edgesync(ours, "undo")).code).toBe(0);
+    expect(pair.files(ours)).toEqual(pair.files("base"));
+    expect((await pair.edgesync(ours, "redo")).code).toBe(0);
+    expect(pair.files(ours)["d"]).toBe("- a file\n");
   });
 
   test("a commit names what was merged, picked and backed out, as stock's does", async () => {
