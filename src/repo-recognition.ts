@@ -49,19 +49,29 @@ export function checkFile(path: string, mode: "read" | "write"): void {
 /**
  * Whether the file is as long as its database.
  *
+ * Others may write meanwhile. What the database says comes first: if there is nothing in a WAL afterwards, all of it
+ * has been moved into the file by then, which is looked at last. A file that was made smaller in between is seen
+ * to be whole when looked at again.
+ *
  * @throws RepoError `repo-truncated`, `not-a-repository`
  */
 export function checkSize(db: Db): void {
   const { path } = db;
-  if (["-wal", "-journal"].some((suffix) => (stat(path + suffix)?.size ?? 0) > 0)) return;
-  const size = stat(path)?.size ?? 0;
-  const expected = db.once(
-    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-    (statement) => statement.value<number>() ?? 0,
-  );
-  if (size < expected || size % 512 !== 0) throw truncated(path);
-  if (size < REPOSITORY_MIN_BYTES) throw notARepository(path, undefined);
+  for (let attempt = 1; ; attempt++) {
+    const expected = db.once(
+      "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+      (statement) => statement.value<number>() ?? 0,
+    );
+    if (["-wal", "-journal"].some((suffix) => (stat(path + suffix)?.size ?? 0) > 0)) return;
+    const size = stat(path)?.size ?? 0;
+    const isWhole = size >= expected && size % 512 === 0;
+    if (isWhole && size < REPOSITORY_MIN_BYTES) throw notARepository(path, undefined);
+    if (isWhole) return;
+    if (attempt === SIZE_LOOKS_COUNT) throw truncated(path);
+  }
 }
+
+const SIZE_LOOKS_COUNT = 3;
 
 /** SQLite found at once that the file does not hold what its first page says. */
 export function truncated(path: string): RepoError {

@@ -20,7 +20,7 @@ import { type Executor, inlineExecutor, workerExecutor } from "./executor.ts";
 import type { Hash } from "./hash.ts";
 import { READ_AHEAD_BYTES } from "./limits.ts";
 import type { Random } from "./random.ts";
-import { createRing } from "./shared-ring.ts";
+import { createRing, RingWriter } from "./shared-ring.ts";
 import { CloneCheck } from "./sync-clone-check.ts";
 import { CloneClient, type CloneReply, type CloneState } from "./sync-clone-client.ts";
 import type { TreeBatch } from "./sync-clone-forest.ts";
@@ -278,6 +278,8 @@ class CloneRun {
     const memory = createRing(READ_AHEAD_BYTES);
     this.check!.use(verifierCount - 1);
     const reading = verifiers.run("readAhead", { path: this.path, memory });
+    // A thread that died cannot say so itself.
+    reading.catch(() => new RingWriter(memory).fail());
     const linking = writer.run("link", { ...input, ahead: memory });
     try {
       const [counts] = await Promise.all([linking, reading]);
