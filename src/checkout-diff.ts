@@ -30,7 +30,7 @@ interface Candidate {
   readonly file: TrackedFile | undefined;
 }
 
-const LINKS_DIFFER = "cannot compute difference between symlink and regular file\n";
+const LINKS_DIFFER = "cannot compute difference between symlink and regular file";
 const LABEL_WIDTH = 8;
 
 /** Files that differ, in order of their names. */

@@ -26,7 +26,7 @@ export interface FilePair {
   readonly label?: string;
   /** The label says all. */
   readonly isBare?: boolean;
-  /** Said instead of the difference, where there can be none. */
+  /** A line said instead of the difference, where there can be none; without its end. */
   readonly instead?: string;
 }
 
