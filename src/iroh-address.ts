@@ -24,3 +24,9 @@ export function parseEndpoint(
     );
   }
 }
+
+/** The same endpoint where it is said to be by either. */
+export function mergeEndpoints({ EndpointAddr }: Iroh, one: EndpointAddr, other: EndpointAddr): EndpointAddr {
+  const addresses = new Set([...other.directAddresses(), ...one.directAddresses()]);
+  return new EndpointAddr(one.id(), other.relayUrl() ?? one.relayUrl(), [...addresses]);
+}

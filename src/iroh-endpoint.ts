@@ -15,7 +15,7 @@ import { latin1, utf8 } from "./bytes.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError, ProtocolError } from "./errors.ts";
 import { type Iroh, loadIroh } from "./iroh-addon.ts";
-import { parseEndpoint } from "./iroh-address.ts";
+import { mergeEndpoints, parseEndpoint } from "./iroh-address.ts";
 import { IROH_CLOSE, IrohConnection, irohReason } from "./iroh-connection.ts";
 import { IROH_CONNECT_MS, IROH_CONNECTION_MAX_COUNT } from "./limits.ts";
 import type { Logger } from "./log.ts";
@@ -90,10 +90,11 @@ export class IrohEndpoint {
   /**
    * Connects anew.
    *
+   * @param heard a ticket of the same endpoint that somebody else told of
    * @throws UsageError `iroh-address`; ProtocolError `peer-unreachable`, `transport-closed`
    */
-  async connect(address: string, alpn: string): Promise<IrohConnection> {
-    const to = parseEndpoint(this.iroh, address);
+  async connect(address: string, alpn: string, heard = address): Promise<IrohConnection> {
+    const to = mergeEndpoints(this.iroh, parseEndpoint(this.iroh, address), parseEndpoint(this.iroh, heard));
     const peer = peerName(to.id().toString());
     if (this.closed) throw new ProtocolError("transport-closed", "this endpoint is closed");
     const connecting = this.endpoint.connect(to, [...utf8(alpn)]);

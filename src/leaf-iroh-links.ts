@@ -4,7 +4,7 @@
  *
  * Peers that the leaf was told of are connected to, and again whenever the link is gone: after a wait that doubles from
  * `IROH_RETRY_MIN_MS` to `IROH_RETRY_MAX_MS`, shortened by chance to between half and all of it. A link that lasted
- * starts over with the shortest wait.
+ * starts over with the shortest wait, and so does one whose peer is heard to be elsewhere.
  *
  * Two endpoints have one link. When each connects to the other at about the same time, the connection that the lower
  * id began stays, on both sides; otherwise the newer one: its peer has lost the older.
@@ -33,6 +33,10 @@ export class LeafIrohLinks {
   /** Called when there may be new peers behind a link. */
   onLinked: () => void = () => {};
   private readonly links = new Map<string, Taken>();
+  /** Where peers that this leaf stays with are said to be now, by their ids. */
+  private readonly heard = new Map<string, string>();
+  /** Ends waits of those that were heard of. */
+  private readonly waits = new Map<string, () => void>();
   private readonly client: LocalClient;
   private readonly stopping = new AbortController();
 
@@ -51,6 +55,14 @@ export class LeafIrohLinks {
     });
   }
 
+  /** A peer is said to be elsewhere than before. */
+  hear(ticket: string): void {
+    const id = this.endpoint.idOf(ticket);
+    if (!this.heard.has(id) || this.heard.get(id) === ticket) return;
+    this.heard.set(id, ticket);
+    this.waits.get(id)?.();
+  }
+
   /** Connects to a peer, and stays connected. @param address id or ticket */
   async stayWith(address: string): Promise<void> {
     const { clock, random, log } = this.deps;
@@ -58,12 +70,13 @@ export class LeafIrohLinks {
     const id = this.endpoint.idOf(address);
     let waitMs = IROH_RETRY_MIN_MS;
     let told = "";
+    this.heard.set(id, address);
     while (!signal.aborted) {
       const began = clock.monotonic();
       try {
         const taken = this.links.get(id);
         if (taken !== undefined) await taken.link.connection.closed;
-        else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN));
+        else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN, this.heard.get(id)));
       } catch (error) {
         const reason = irohReason(error);
         if (reason !== told && !signal.aborted) log.warn("iroh peer not reached", { id, reason });
@@ -73,7 +86,12 @@ export class LeafIrohLinks {
         waitMs = IROH_RETRY_MIN_MS;
         told = "";
       }
-      await clock.sleep(randomWait(random, waitMs), signal).catch(() => {});
+      const woken = new AbortController();
+      this.waits.set(id, () => woken.abort());
+      await clock.sleep(randomWait(random, waitMs), AbortSignal.any([signal, woken.signal])).catch(() => {});
+      // Whoever lies about a peer does not make this one rush.
+      if (woken.signal.aborted)
+        await clock.sleep(randomWait(random, IROH_RETRY_MIN_MS), signal).catch(() => {});
       waitMs = Math.min(IROH_RETRY_MAX_MS, 2 * waitMs);
     }
   }

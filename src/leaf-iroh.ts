@@ -50,6 +50,8 @@ export interface LeafIroh {
   readonly links: LeafIrohLinks;
   /** The way to what a peer calls its endpoint, unless it is known to lead nowhere. */
   wayTo(address: string | undefined): IrohWay | undefined;
+  /** What a peer calls its endpoint, as it tells everybody. */
+  hear(address: string | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -112,6 +114,9 @@ export async function startLeafIroh(
     endpoint,
     links: made,
     wayTo: (address) => (address === undefined ? undefined : wayTo(endpoint, address, avoided, deps.clock)),
+    hear(address) {
+      if (address !== undefined && isEndpoint(endpoint, address)) made.hear(address);
+    },
     async stop() {
       made.stop();
       server.stop();
@@ -133,12 +138,8 @@ function wayTo(
   avoided: Map<string, number>,
   clock: Clock,
 ): IrohWay | undefined {
-  let id: string;
-  try {
-    id = endpoint.idOf(address);
-  } catch {
-    return undefined;
-  }
+  if (!isEndpoint(endpoint, address)) return undefined;
+  const id = endpoint.idOf(address);
   if ((avoided.get(id) ?? 0) > clock.monotonic()) return undefined;
   avoided.delete(id);
   return {
@@ -148,4 +149,13 @@ function wayTo(
       avoided.set(id, clock.monotonic() + IROH_AVOID_MS);
     },
   };
+}
+
+function isEndpoint(endpoint: IrohEndpoint, address: string): boolean {
+  try {
+    endpoint.idOf(address);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -307,8 +307,9 @@ export class LeafMesh {
   }
 
   private meet({ facts }: PresentPeer, isNew: boolean): void {
-    const { peerId, tips, role } = facts;
+    const { peerId, tips, role, iroh } = facts;
     this.know(peerId);
+    this.about.iroh?.hear(iroh);
     const hasNewFiles = this.files.hear(peerId, facts.unversioned) && this.about.unversioned === true;
     const isUrgent = isNew || hasNewFiles || this.missing(tips).length > 0;
     if (!(this.differs(facts) || (isNew && role === "bridge"))) return;

@@ -27,8 +27,9 @@ const peerOf = ({ addresses }: DaemonProcess) => ["--iroh-peer", addresses["iroh
 
 /** Something new, too large to travel with its announcement. */
 async function change(file: string): Promise<void> {
-  const words = ["wiki", "create", `Page ${++number}`, "-", "-R", file, "--user", "ann"];
-  const input = Array.from({ length: 4_000 }, (_, i) => `${Bun.hash(`${number} ${i}`)}`).join("\n");
+  const page = ++number;
+  const words = ["wiki", "create", `Page ${page}`, "-", "-R", file, "--user", "ann"];
+  const input = Array.from({ length: 4_000 }, (_, i) => `${Bun.hash(`${page} ${i}`)}`).join("\n");
   await until(async () => (await stock.run(words, { input })).code === 0, "a moment to write in");
 }
 
@@ -44,7 +45,7 @@ async function converge(files: readonly string[]): Promise<void> {
 
 interface Status {
   readonly present: readonly { readonly peerId: string; readonly transports: readonly string[] }[];
-  readonly iroh: { readonly connections: readonly { readonly path: string | null }[] };
+  readonly iroh: { readonly connections: readonly { readonly id: string; readonly path: string | null }[] };
 }
 
 async function statusOf(file: string): Promise<Status> {
@@ -96,18 +97,23 @@ test("three in a line, the ends of which know nothing of each other", async () =
   const files = await copies(folder, 3);
   const [a, b, c] = files as [string, string, string];
   await using middle = await leaf(b, "--iroh-allow", "any");
-  await using _left = await leaf(a, ...peerOf(middle));
-  await using _right = await leaf(c, ...peerOf(middle));
+  await using left = await leaf(a, "--iroh-allow", "any", ...peerOf(middle));
+  await using right = await leaf(c, "--iroh-allow", "any", ...peerOf(middle));
   await Promise.all([sees(a, 2), sees(b, 2), sees(c, 2)]);
   for (const file of [a, c, b]) {
     await change(file);
     await converge(files);
   }
+  // The middle has passed on where they are: what one announces the other fetches from there.
+  const { connections } = (await statusOf(a)).iroh;
+  expect(new Set(connections.map(({ id }) => id))).toEqual(
+    new Set([middle, right].map(({ addresses }) => addresses["irohId"]!)),
+  );
+  expect(left.stderr).not.toContain("not allowed");
 });
 
-test("a circle of three, each of which is told of the two others", async () => {
-  using folder = new TempDir("iroh-circle");
-  const files = await copies(folder, 3);
+/** A leaf on each, each of which is told of all others. */
+async function mesh(files: readonly string[]) {
   // A ticket outlives a restart.
   const tickets = await Promise.all(
     files.map(async (file) => {
@@ -116,18 +122,41 @@ test("a circle of three, each of which is told of the two others", async () => {
       return first.addresses["irohTicket"]!;
     }),
   );
-  const leaves = await Promise.all(
-    files.map((file, i) => {
-      const others = tickets.filter((_, j) => j !== i).flatMap((ticket) => ["--iroh-peer", ticket]);
-      return leaf(file, ...others);
-    }),
-  );
+  const start = (i: number) =>
+    leaf(files[i]!, ...tickets.filter((_, j) => j !== i).flatMap((ticket) => ["--iroh-peer", ticket]));
+  return { start, leaves: await Promise.all(files.map((_, i) => start(i))) };
+}
+
+test("a circle of three, each of which is told of the two others", async () => {
+  using folder = new TempDir("iroh-circle");
+  const files = await copies(folder, 3);
+  const { leaves } = await mesh(files);
   try {
     await Promise.all(files.map((file) => sees(file, 2)));
     for (const file of files) {
       await change(file);
       await converge(files);
     }
+  } finally {
+    await Promise.all(leaves.map((one) => one.stop()));
+  }
+});
+
+test("five in a mesh, one of which is killed and comes back", async () => {
+  using folder = new TempDir("iroh-five");
+  const files = await copies(folder, 5);
+  const { start, leaves } = await mesh(files);
+  try {
+    await Promise.all(files.map((file) => sees(file, 4)));
+    await Promise.all(files.slice(0, 3).map(change));
+    await converge(files);
+    process.kill(leaves[0]!.pid, "SIGKILL");
+    await change(files[1]!);
+    leaves[0] = await start(0);
+    await change(files[4]!);
+    await converge(files);
+    await change(files[0]!);
+    await converge(files);
   } finally {
     await Promise.all(leaves.map((one) => one.stop()));
   }
