@@ -1,5 +1,5 @@
 /** `edgesync repo open` and `close`: a checkout made in a folder, and taken away again. */
-import { mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Checkout } from "./checkout-db.ts";
 import { checkoutAt, findCheckout } from "./checkout-place.ts";
@@ -20,7 +20,10 @@ import { findName, resolveName } from "./repo-name.ts";
 export const openCommand = command({
   description: "makes the folder worked in a checkout of a repository",
   args: {
-    version: positional({ description: "what to check out; the newest check-in of the main branch" }),
+    version: positional({
+      description:
+        "what to check out; the newest check-in of the main branch. Or the repository's file, instead of -R",
+    }),
     force: flag({
       description: "in a folder that is not empty; unmanaged files are overwritten",
       alias: ["f"],
@@ -51,7 +54,10 @@ export const openCommand = command({
     const { out } = context;
     if (args.reopen !== undefined) return reopen(args.reopen, context);
     const { checkout: folder } = context.globals;
-    const path = context.globals.repository ?? findRepository(context.globals);
+    // As fossil's users write it: open FILE.
+    const isFile = context.globals.repository === undefined && isRepositoryFile(args.version);
+    const path = isFile ? args.version! : (context.globals.repository ?? findRepository(context.globals));
+    const version = isFile ? undefined : args.version;
     mkdirSync(folder, { recursive: true });
     const root = realpathSync(folder);
     if (!args.keep && !args.force) refuseFull(root, path);
@@ -63,7 +69,7 @@ export const openCommand = command({
     try {
       const settings = new CheckoutSettings({ repo, root, env });
       if (!args.empty) await pullBefore({ repo, settings, command: "open" }, args, context);
-      const target = args.empty ? undefined : findTarget(repo, args.version);
+      const target = args.empty ? undefined : findTarget(repo, version);
       checkout = Checkout.create(root, path, repo, env);
       const { force, keep, forceMissing, setmtime } = args;
       const change =
@@ -93,6 +99,10 @@ export const openCommand = command({
     }
   },
 });
+
+function isRepositoryFile(name: string | undefined): boolean {
+  return name?.endsWith(".fossil") === true && existsSync(name);
+}
 
 function findTarget(repo: Repo, version: string | undefined): Rid | undefined {
   if (version !== undefined) return resolveName(repo, version, { type: "ci" });
