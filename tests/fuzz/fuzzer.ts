@@ -89,7 +89,9 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
         defects.push({ what, execution: done, input: kept });
       }
     }
-    const tookMs = performance.now() - started;
+    let tookMs = performance.now() - started;
+    // A machine that is busy may stop for a second itself: what is slow is slow again.
+    if (tookMs > HANG_MS) tookMs = Math.min(tookMs, await timeOf(target, kept, dice));
     if (tookMs > slowestMs) slowestMs = tookMs;
     if (tookMs > HANG_MS)
       defects.push({ what: `took ${Math.round(tookMs)} ms`, execution: done, input: kept });
@@ -114,6 +116,16 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
     peakGrowthMb: Math.round(peakGrowthMb),
     defects,
   };
+}
+
+async function timeOf(target: FuzzTarget, input: Uint8Array, dice: FuzzDice): Promise<number> {
+  const started = performance.now();
+  try {
+    await target.run(new Uint8Array(input), dice);
+  } catch (error) {
+    if (!(error instanceof EdgeSyncError)) throw error;
+  }
+  return performance.now() - started;
 }
 
 const megabytes = () => process.memoryUsage.rss() / 1_000_000;

@@ -16,16 +16,22 @@ import type { Letter, Reply } from "./network.ts";
 import type { SimulatedNode, Stock } from "./node.ts";
 
 /** The people of every simulated project, with what they may do. */
-export const PEOPLE = { ann: "s", carl: "gioy", pat: "gioxy", rita: "o" } as const;
+export const PEOPLE = { ann: "s", carl: "gioy", pat: "gioxy", rita: "o", tom: "gioy" } as const;
 export type Person = keyof typeof PEOPLE;
-export const PASSWORDS: Readonly<Record<Person, string>> = { ann: "a1", carl: "c1", pat: "p1", rita: "r1" };
+export const PASSWORDS: Readonly<Record<Person, string>> = {
+  ann: "a1",
+  carl: "c1",
+  pat: "p1",
+  rita: "r1",
+  tom: "t1",
+};
 
 const EVERYTHING_BUT = /[^sxy]/;
 const ALL_LETTERS = "abcdefghijklmnopqrtuvwz0123456789";
 
 /** Letters of a login, implied ones included. */
-function lettersOf(login: string | undefined, nobody: string): ReadonlySet<string> {
-  const own = login === undefined ? "" : (PEOPLE[login as Person] ?? "");
+function lettersOf(login: string | undefined, nobody: string, tom: string): ReadonlySet<string> {
+  const own = login === undefined ? "" : login === "tom" ? tom : (PEOPLE[login as Person] ?? "");
   const letters = new Set([...own, ...nobody]);
   if (letters.has("s"))
     for (const letter of ALL_LETTERS) if (EVERYTHING_BUT.test(letter)) letters.add(letter);
@@ -49,6 +55,8 @@ export interface ExchangeFacts {
   readonly before: Stock;
   readonly after: Stock;
   readonly nobody: string;
+  /** What Tom may do here. */
+  readonly tom: string;
   /** Whether the sender is one who means to send private artifacts. */
   readonly senderIsPrivate: boolean;
   readonly privateHashes: ReadonlySet<Hash>;
@@ -57,7 +65,7 @@ export interface ExchangeFacts {
 /** Rights: nothing changed and nothing was told that the sender had no right to. */
 export function checkExchange(facts: ExchangeFacts): string[] {
   const { letter, reply, before, after, privateHashes } = facts;
-  const may = lettersOf(letter.as, facts.nobody);
+  const may = lettersOf(letter.as, facts.nobody, facts.tom);
   const who = letter.as ?? "nobody";
   const problems: string[] = [];
   if (!may.has("i") && after.artifacts !== before.artifacts) problems.push(`${who} pushed without i`);
@@ -69,11 +77,28 @@ export function checkExchange(facts: ExchangeFacts): string[] {
   const isClone = /^clone /m.test(request) && may.has("g");
   if (!may.has("o") && !isClone && /^c?file [0-9a-f]{40}/m.test(answer))
     problems.push(`${who} got artifacts without o`);
+  if (/^error wrong\+hash/m.test(answer) && after.artifacts !== before.artifacts)
+    problems.push(`of a request of ${who} that was refused something was kept`);
   if (!may.has("x") && names(answer, privateHashes))
     problems.push(`${who} heard of a private artifact without x`);
   if (!facts.senderIsPrivate && names(request, privateHashes)) {
     problems.push(`${who} was made to send a private artifact`);
   }
+  return problems;
+}
+
+/** What everybody on NATS hears: nothing of private artifacts, and content only where everybody may have it. */
+export function checkBroadcast(
+  subject: string,
+  payload: Uint8Array,
+  { nobody, privateHashes }: Pick<ExchangeFacts, "nobody" | "privateHashes">,
+): string[] {
+  const message = latin1.decode(payload);
+  const problems: string[] = [];
+  for (const [hash] of message.matchAll(/[0-9a-f]{64}|[0-9a-f]{40}/g)) {
+    if (privateHashes.has(hash as Hash)) problems.push(`${subject} told of the private ${hash}`);
+  }
+  if (/"reply":/.test(message) && !/[io]/.test(nobody)) problems.push(`${subject} told content to everybody`);
   return problems;
 }
 

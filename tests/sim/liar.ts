@@ -5,8 +5,10 @@
 import { type Bytes, concat, utf8 } from "../../src/bytes.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { type Hash, hashContent, sha1Hex } from "../../src/hash.ts";
+import { loginSignature, sharedSecret } from "../../src/repo-user.ts";
 import { decodeMessage, encodeMessage } from "../../src/xfer-message.ts";
 import { packBlob } from "../../src/zlib.ts";
+import { PASSWORDS } from "./checks.ts";
 import type { Dice } from "./dice.ts";
 import type { Letter, Reply } from "./network.ts";
 
@@ -27,6 +29,7 @@ export const LIES = [
   "push-without-right",
   "cards-out-of-order",
   "wrong-hash-push",
+  "good-then-wrong-push",
   "config-push",
   "uv-push",
   "uv-wrong-push",
@@ -138,6 +141,14 @@ export function lieAsClient(lie: Lie, dice: Dice, knowledge: LiarsKnowledge): Le
       return letter([good, push, `gimme ${fakeHash(dice)}\n`, pull, push, "private\n", pull]);
     case "wrong-hash-push":
       return letter([push, wrongFile(dice)]);
+    case "good-then-wrong-push": {
+      // Of somebody who may push: of what is refused nothing is to stay.
+      const parts = [push, good, wrongFile(dice)];
+      const rest = concat(parts.map((part) => (typeof part === "string" ? utf8(part) : part)));
+      const nonce = sha1Hex(rest);
+      const signature = loginSignature(nonce, sharedSecret(projectCode, "carl", PASSWORDS.carl));
+      return { ...letter([`login carl ${nonce} ${signature}\n`, ...parts]), as: "carl" };
+    }
     case "config-push":
       return letter([
         push,

@@ -34,7 +34,7 @@ const DEEDS = {
   tag: 6,
   uvPut: 10,
   uvDelete: 3,
-  shun: 5,
+  shun: 6,
 } as const;
 export type Deed = keyof typeof DEEDS;
 
@@ -292,10 +292,18 @@ class Hands {
 
   /** Only files: to shun a check-in takes its history's shape from everybody. */
   private shun(): Done | undefined {
-    const hash = this.one(
-      `SELECT uuid FROM blob WHERE size>=0 AND rid IN (SELECT fid FROM mlink)
-       AND rid NOT IN (SELECT rid FROM private) ORDER BY uuid`,
-    ) as Hash | undefined;
+    // Often one that the next version is a change of.
+    const newest = this.dice.chance(0.5)
+      ? this.one(
+          `SELECT uuid FROM blob WHERE size>=0 AND rid IN (SELECT fid FROM mlink WHERE mid IN (SELECT rid FROM leaf))
+           AND rid NOT IN (SELECT rid FROM private) ORDER BY uuid`,
+        )
+      : undefined;
+    const hash = (newest ??
+      this.one(
+        `SELECT uuid FROM blob WHERE size>=0 AND rid IN (SELECT fid FROM mlink)
+         AND rid NOT IN (SELECT rid FROM private) ORDER BY uuid`,
+      )) as Hash | undefined;
     if (hash === undefined) return undefined;
     shun(this.repo, hash);
     rebuildRepository(this.repo, { user: "ann", version: "simulation" });

@@ -20,6 +20,8 @@ export interface Letter {
   readonly cookie?: string | undefined;
   /** Login that the sender truly has; undefined for none and for a forged one. */
   readonly as: string | undefined;
+  /** Over NATS: by which the sender is known there. */
+  readonly peerId?: string | undefined;
 }
 
 export interface Reply {
@@ -80,24 +82,28 @@ export class Network {
       const endpoint = to.endpoint();
       if (endpoint === undefined || !endpoint.isUp) {
         tell("refused");
-        this.timeline.after(this.delayMs(), () =>
+        this.timeline.after(this.delay(), () =>
           reject(new ProtocolError("peer-unreachable", `cannot reach ${to.name}`)),
         );
         return;
       }
       const body = this.damaged(letter.body, tell);
+      // Who dies over a request neither answers nor closes.
+      const patience = silent();
       endpoint.serve({ ...letter, body }).then(
         (answer) => {
+          patience.cancel();
           if (!endpoint.isUp) return silent();
           const lost = this.isCut(to.name, from.name) || this.dice.chance(this.faults.lostReply);
           tell(`reply ${answer.body.length}${lost ? " lost" : ""}`);
           if (lost) return silent();
           const body = this.damaged(answer.body, tell);
-          return this.timeline.after(this.delayMs(), () => resolve({ ...answer, body }));
+          return this.timeline.after(this.delay(), () => resolve({ ...answer, body }));
         },
         () => {
+          patience.cancel();
           tell("closed");
-          return this.timeline.after(this.delayMs(), () =>
+          return this.timeline.after(this.delay(), () =>
             reject(new ProtocolError("peer-closed", `${to.name} closed the connection`)),
           );
         },
@@ -107,20 +113,21 @@ export class Network {
       tell("lost");
       silent();
     } else {
-      this.timeline.after(this.delayMs(), arrive);
+      this.timeline.after(this.delay(), arrive);
       if (this.dice.chance(this.faults.duplicated)) {
         tell("duplicated");
-        this.timeline.after(this.delayMs(), arrive);
+        this.timeline.after(this.delay(), arrive);
       }
     }
     return promise;
   }
 
-  private isCut(from: string, to: string): boolean {
+  isCut(from: string, to: string): boolean {
     return (this.cuts.get(`${from}>${to}`) ?? 0) > 0;
   }
 
-  private delayMs(): number {
+  /** How long a message is under way, in simulated milliseconds. */
+  delay(): number {
     const { delayMaxMs, straggler } = this.faults;
     const delay = this.dice.between(1, delayMaxMs);
     return this.dice.chance(straggler) ? delay * STRAGGLER_FACTOR : delay;

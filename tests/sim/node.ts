@@ -3,23 +3,34 @@
  * the simulated clock and network. A crash takes everything that was in memory; a restart opens the file again.
  */
 import { EdgeSyncError } from "../../src/errors.ts";
-import { inlineExecutor } from "../../src/executor.ts";
-import { createLeafJobs } from "../../src/leaf-jobs.ts";
+import { type Executor, inlineExecutor } from "../../src/executor.ts";
+import { createLeafJobs, type LeafJobs } from "../../src/leaf-jobs.ts";
 import { LeafPoll } from "../../src/leaf-poll.ts";
-import { HostedRepositories, type HostedRepository } from "../../src/leaf-repositories.ts";
-import { LeafSync, type PeerSyncState, type SyncOutcome } from "../../src/leaf-sync.ts";
+import {
+  type Exchange,
+  HostedRepositories,
+  type HostedRepository,
+  type Served,
+} from "../../src/leaf-repositories.ts";
+import { type BeginSync, LeafSync, type PeerSyncState, type SyncOutcome } from "../../src/leaf-sync.ts";
 import { createLogger, type LogFields } from "../../src/log.ts";
 import type { Random } from "../../src/random.ts";
 import { Repo } from "../../src/repo.ts";
 import type { Credentials } from "../../src/sync-request.ts";
 import { errorReply } from "../../src/sync-server.ts";
+import { joinMesh, type MeshDeps, type MeshWorld, type SimulatedMesh } from "./mesh.ts";
+import { Crash, MortalClock, mortalExecutor } from "./mortal.ts";
 import { type Endpoint, type Letter, type Network, type Reply, SimulatedTransport } from "./network.ts";
 import type { NodeClock } from "./timeline.ts";
 
-/** Thrown by a fault point: the process is gone. */
-export class Crash extends Error {
-  constructor() {
-    super("the process died");
+type Thread = Executor<LeafJobs>;
+
+/** Runs code of a machine that may die in it. */
+function ignoringCrash(body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (!(error instanceof Crash)) throw error;
   }
 }
 
@@ -32,6 +43,9 @@ export interface NodeOptions {
   readonly login: Credentials | undefined;
   readonly syncsPrivate: boolean;
   readonly pollMs: number;
+  readonly meshPollMs: number;
+  /** Others on NATS; undefined: it is not there. */
+  readonly mesh: MeshWorld | undefined;
   /** Sees each exchange that this node served, with what was there before. */
   readonly onServed: (node: SimulatedNode, letter: Letter, reply: Reply, before: Stock) => void;
   readonly onOutcome: (node: SimulatedNode, outcome: SyncOutcome) => void;
@@ -56,7 +70,8 @@ interface Process {
   /** The hands of the people at this machine. */
   readonly repo: Repo;
   readonly close: () => void;
-  readonly endpoint: Endpoint & { isUp: boolean };
+  readonly endpoint: Endpoint & { isUp: boolean; run(body: () => void): void };
+  mesh: SimulatedMesh | undefined;
 }
 
 export class SimulatedNode {
@@ -91,29 +106,83 @@ export class SimulatedNode {
   }
 
   start(): void {
-    const { path, clock, random } = this.options;
+    const { path, random } = this.options;
+    const run = (body: () => void) => this.options.within(this, () => ignoringCrash(body));
+    const endpoint = {
+      name: this.name,
+      isUp: true,
+      run,
+      serve: (letter: Letter) => this.serve(hosted, letter),
+    };
+    const clock = new MortalClock(this.options.clock, endpoint);
     const deps = { clock, random };
     const jobs = [createLeafJobs(deps), createLeafJobs(deps)] as const;
-    const threads = { readers: inlineExecutor(jobs[0]), writers: [inlineExecutor(jobs[1])] };
-    const hosted = HostedRepositories.ofFile(path, threads, clock).at("/");
+    const [reader, writer] = jobs.map((own) => mortalExecutor(inlineExecutor(own), endpoint)) as [
+      Thread,
+      Thread,
+    ];
+    const hosted = HostedRepositories.ofFile(path, { readers: reader, writers: [writer] }, clock).at("/");
     const manners = { unversioned: true, private: this.options.syncsPrivate };
     const log = createLogger("info", (level, message, fields) =>
       this.options.onLog(this, level, message, fields),
     );
-    const sync = new LeafSync((input) => hosted.beginSync(input), manners, { clock, log });
+    const begin: BeginSync = (...input) => hosted.beginSync(...input);
+    const sync = new LeafSync(begin, manners, { clock, log });
     const polling = { intervalMs: this.options.pollMs, push: true, pull: true };
     const poll = new LeafPoll(sync, polling, deps);
     const repo = Repo.open(path, { mode: "write", ...deps });
-    const endpoint = { name: this.name, isUp: true, serve: (letter: Letter) => this.serve(hosted, letter) };
     const close = () => {
+      process.mesh?.letGo();
       for (const job of jobs) job.close();
       repo.close();
     };
-    this.process = { hosted, sync, poll, repo, close, endpoint };
+    const process: Process = { hosted, sync, poll, repo, close, endpoint, mesh: undefined };
+    this.process = process;
     for (const peer of this.peers) {
       sync.add({ name: peer.name, transport: "memory", connect: () => this.connect(peer, endpoint) });
-      if (this.options.pollMs < Number.POSITIVE_INFINITY) poll.add(peer.name);
+      poll.add(peer.name);
     }
+    if (this.options.mesh !== undefined) this.join(process, this.options.mesh, { ...deps, log });
+  }
+
+  /** Goes among the others on NATS. What is asked for there is judged as what comes over the network. */
+  private join(process: Process, world: MeshWorld, deps: MeshDeps): void {
+    const { hosted, sync, endpoint } = process;
+    const judged: HostedRepository = Object.create(hosted);
+    judged.serve = (exchange) => this.judged(exchange, () => hosted.serve(exchange));
+    judged.hand = async (exchange) => {
+      const { contentType, facts, body } = await judged.serve(exchange);
+      return { contentType, facts, body, release() {} };
+    };
+    const options = {
+      pollMs: this.options.meshPollMs,
+      push: true,
+      pushTo: this.peers.map(({ name }) => name),
+    };
+    joinMesh(endpoint, { hosted, judged, sync }, world, options, deps).then(
+      (mesh) => {
+        process.mesh = mesh;
+        if (!endpoint.isUp) mesh.letGo();
+      },
+      (error: unknown) => {
+        // Its disk is full, or locked by a crash in the same moment: it is not on NATS until it starts again.
+        if (!(error instanceof EdgeSyncError))
+          this.options.onDefect(`${this.name} cannot join: ${String(error)}`);
+      },
+    );
+  }
+
+  private async judged(exchange: Exchange, serve: () => Promise<Served>): Promise<Served> {
+    const letter = {
+      contentType: exchange.contentType,
+      body: exchange.body.slice() as typeof exchange.body,
+      as: undefined,
+      peerId: exchange.address.replace(/^nats:?/, ""),
+    };
+    const before = this.stock();
+    const served = await serve();
+    if (this.isUp) this.options.onServed(this, letter, served, before);
+    return served;
   }
 
   /** The process is gone from one moment to the next; whoever waits for it waits in vain. */
@@ -127,6 +196,7 @@ export class SimulatedNode {
     const { process } = this;
     if (process === undefined) return;
     process.endpoint.isUp = false;
+    this.options.mesh?.sockets.drop(process.endpoint);
     process.poll.stop();
     this.process = undefined;
     this.dead.push(process);
@@ -150,7 +220,8 @@ export class SimulatedNode {
   /** Syncs with a peer and says what came of it; `undefined` when the node is down. */
   async sync(peer: SimulatedNode, why: string): Promise<SyncOutcome | undefined> {
     const { process } = this;
-    return process && this.request(process, peer.name, why);
+    if (process?.sync.peer(peer.name) === undefined) return undefined;
+    return this.request(process, peer.name, why);
   }
 
   private async request(process: Process, name: string, why: string): Promise<SyncOutcome> {

@@ -18,6 +18,9 @@ export type Step = At &
   (
     | { readonly kind: "deed"; readonly deed: Deed; readonly seed: bigint }
     | { readonly kind: "sync"; readonly peer: number }
+    | { readonly kind: "clone"; readonly peer: number; readonly seed: bigint }
+    /** The administrator of the machine gives Tom these rights there. */
+    | { readonly kind: "grant"; readonly capabilities: string }
     | { readonly kind: "crash"; readonly forMs: number }
     | { readonly kind: "partition"; readonly peer: number; readonly oneWay: boolean; readonly forMs: number }
     | { readonly kind: "clock"; readonly byMs: number }
@@ -25,12 +28,22 @@ export type Step = At &
     | { readonly kind: "liar"; readonly lie: Lie; readonly seed: bigint }
   );
 
+export const WAYS = ["http", "both", "nats"] as const;
+export type Ways = (typeof WAYS)[number];
+
+/** What Tom may do, who is nobody special. */
+export const GRANTS = ["", "o", "gio", "gioy"] as const;
+
 export interface Plan {
   readonly seed: bigint;
   readonly severity: Severity;
   readonly nodeCount: number;
   /** Capabilities of a stranger in this project. */
   readonly nobody: string;
+  /** How machines reach one another: by name as over HTTP, over NATS, or in both ways. */
+  readonly ways: Ways;
+  /** The last machine is on no NATS and known to nobody: a bridge leads to it. */
+  readonly hasBridge: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -40,10 +53,15 @@ export const WORK_MS = 600_000;
 export function makePlan(seed: bigint, severity: Severity): Plan {
   const dice = new Dice(seed);
   const nodeCount = 2 + dice.below(3);
-  const nobody = dice.pick(["", "o", "go", "gio", "gioy", "x", "gox"]);
+  const ways = dice.weighted({ http: 70, both: 15, nats: 15 });
+  // Over NATS nobody logs in.
+  const nobody = dice.pick(
+    ways === "nats" ? ["o", "go", "gio", "gox"] : ["", "o", "go", "gio", "gioy", "x", "gox"],
+  );
+  const hasBridge = ways === "nats" && nodeCount > 2 && dice.chance(0.5);
   const count = 20 + dice.below(40);
   const steps: Step[] = [];
-  const weights = { deed: 75, sync: 25, ...FAULTS[severity].weights };
+  const weights = { deed: 75, sync: 25, clone: 4, grant: 3, ...FAULTS[severity].weights };
   for (let i = 0; i < count; i++) {
     const at = dice.between(0, WORK_MS);
     const node = dice.below(nodeCount);
@@ -56,6 +74,12 @@ export function makePlan(seed: bigint, severity: Severity): Plan {
         break;
       case "sync":
         steps.push({ at, node, kind, peer });
+        break;
+      case "clone":
+        steps.push({ at, node, kind, peer, seed: dice.seed() });
+        break;
+      case "grant":
+        steps.push({ at, node, kind, capabilities: dice.pick(GRANTS) });
         break;
       case "crash":
         steps.push({ at, node, kind, forMs });
@@ -74,7 +98,7 @@ export function makePlan(seed: bigint, severity: Severity): Plan {
         break;
     }
   }
-  return { seed, severity, nodeCount, nobody, steps: steps.sort((a, b) => a.at - b.at) };
+  return { seed, severity, nodeCount, nobody, ways, hasBridge, steps: steps.sort((a, b) => a.at - b.at) };
 }
 
 export function describeStep(step: Step): string {

@@ -14,6 +14,8 @@ export interface Faults {
   readonly duplicated: number;
   readonly truncated: number;
   readonly flipped: number;
+  /** Of a stream of bytes, per write. */
+  readonly reset: number;
   /** Per fault point inside a node. */
   readonly crash: number;
   /** Weights of what the plan does to machines, beside the work of people (weight 100 in all). */
@@ -35,6 +37,7 @@ export const FAULTS: Readonly<Record<Severity, Faults>> = {
     duplicated: 0,
     truncated: 0,
     flipped: 0,
+    reset: 0,
     crash: 0,
     weights: { crash: 0, partition: 0, clock: 0, disk: 0, liar: 0 },
   },
@@ -46,6 +49,7 @@ export const FAULTS: Readonly<Record<Severity, Faults>> = {
     duplicated: 0.02,
     truncated: 0.01,
     flipped: 0.01,
+    reset: 0.002,
     crash: 0.001,
     weights: { crash: 5, partition: 8, clock: 3, disk: 2, liar: 0 },
   },
@@ -57,7 +61,8 @@ export const FAULTS: Readonly<Record<Severity, Faults>> = {
     duplicated: 0.1,
     truncated: 0.05,
     flipped: 0.05,
+    reset: 0.01,
     crash: 0.01,
-    weights: { crash: 15, partition: 15, clock: 8, disk: 8, liar: 20 },
+    weights: { crash: 15, partition: 15, clock: 8, disk: 8, liar: 35 },
   },
 };

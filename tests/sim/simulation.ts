@@ -7,18 +7,18 @@ import { copyFileSync } from "node:fs";
 import type { Db } from "../../src/db.ts";
 import { setFaultHandler } from "../../src/fault-point.ts";
 import { type Hash, sha1Hex } from "../../src/hash.ts";
-import { parseDate } from "../../src/julian.ts";
 import type { SyncOutcome } from "../../src/leaf-sync.ts";
-import type { LogFields } from "../../src/log.ts";
+import { type LogFields, silentLogger } from "../../src/log.ts";
 import { seededRandom } from "../../src/random.ts";
-import { Repo } from "../../src/repo.ts";
-import { addInitialCheckIn } from "../../src/repo-checkin.ts";
+import type { Repo } from "../../src/repo.ts";
+import { rebuildRepository } from "../../src/repo-rebuild.ts";
 import { Unversioned } from "../../src/repo-unversioned.ts";
 import { decodeMessage } from "../../src/xfer-message.ts";
-import { StandingClock } from "../scratch-repo.ts";
 import { TempDir } from "../temp-dir.ts";
+import { startSimulatedBridge } from "./bridge.ts";
 import {
   agreementOf,
+  checkBroadcast,
   checkExchange,
   checkFile,
   disagreements,
@@ -29,13 +29,18 @@ import {
   privateHoldings,
   shunned,
 } from "./checks.ts";
+import { takeClone } from "./clone.ts";
 import { Dice } from "./dice.ts";
 import { isServerLie, lieAsClient, lieAsServer } from "./liar.ts";
 import { isOrdinaryRefusal, live } from "./life.ts";
-import { type Letter, Network, type Reply } from "./network.ts";
-import { Crash, SimulatedNode, type Stock } from "./node.ts";
+import { type MeshWorld, peerIdOf } from "./mesh.ts";
+import { Crash, MortalClock } from "./mortal.ts";
+import { type Letter, Network, type Reply, SimulatedTransport } from "./network.ts";
+import { SimulatedNode, type Stock } from "./node.ts";
 import { describeStep, type Plan, type Step, WORK_MS } from "./plan.ts";
 import { FAULTS } from "./severity.ts";
+import { SimulatedSockets } from "./sockets.ts";
+import { START, templateFor } from "./template.ts";
 import { NodeClock, Timeline } from "./timeline.ts";
 
 const POLL_MS = 60_000;
@@ -44,7 +49,6 @@ const POLLS_OF_PEACE_MAX = 12;
 const MESSAGES_MAX = 20_000;
 const ROUNDS_PER_SYNC_MAX = 100;
 const ENOUGH_PAGES = 1_073_741_823;
-const START = parseDate("2026-01-31T12:00:00");
 
 export interface SimulationResult {
   /** Hash of everything that happened. */
@@ -86,12 +90,15 @@ class World {
   /** What each node has had, by name: it must never be without it again. */
   private readonly had = new Map<string, Set<Hash>>();
   private readonly newestFiles = new Map<string, number>();
+  /** What Tom may do, by machine. */
+  private readonly grants = new Map<string, string>();
+  private readonly mesh: MeshWorld | undefined;
   private recorded: Letter | undefined;
   private crashes = 0;
 
   constructor(
     private readonly plan: Plan,
-    folder: TempDir,
+    private readonly folder: TempDir,
     private readonly options: SimulationOptions,
   ) {
     const dice = new Dice(plan.seed ^ 0x5eedn);
@@ -100,10 +107,14 @@ class World {
     const trace = (line: string) => this.trace(line);
     this.network = new Network(this.timeline, new Dice(dice.seed()), faults, trace);
     const template = templateFor(plan.nobody);
+    const sockets = new SimulatedSockets(this.timeline, this.network, new Dice(dice.seed()), trace);
+    const onMessage = (subject: string, payload: Uint8Array) => this.afterBroadcast(subject, payload);
+    this.mesh = plan.ways === "http" ? undefined : { sockets, hub: "node0", onMessage };
     for (let i = 0; i < plan.nodeCount; i++) {
       const path = folder.join(`node${i}.fossil`);
       copyFileSync(template, path);
-      const login: Person = i === 0 ? "pat" : dice.pick(["carl", "pat", "rita"] as const);
+      const login: Person = i === 0 ? "pat" : dice.pick(["carl", "pat", "rita", "tom"] as const);
+      const isBehindBridge = plan.hasBridge && i === plan.nodeCount - 1;
       const drift = plan.severity === "calm" ? 0 : dice.between(-0.001, 0.001);
       this.nodes.push(
         new SimulatedNode({
@@ -115,6 +126,8 @@ class World {
           login: { user: login, password: PASSWORDS[login] },
           syncsPrivate: login === "pat" && dice.chance(0.5),
           pollMs: POLL_MS,
+          meshPollMs: POLL_MS,
+          mesh: isBehindBridge ? undefined : this.mesh,
           onServed: (...facts) => this.afterExchange(...facts),
           onOutcome: (node, outcome) => this.afterSync(node, outcome),
           onLog: (...line) => this.afterLog(...line),
@@ -123,13 +136,15 @@ class World {
         }),
       );
       this.had.set(`node${i}`, new Set());
+      this.grants.set(`node${i}`, PEOPLE.tom);
     }
   }
 
   async run(): Promise<SimulationResult> {
     setFaultHandler((site, subject) => this.atFaultPoint(site, subject));
-    for (const node of this.nodes) node.knows(this.nodes);
+    if (this.plan.ways !== "nats") for (const node of this.nodes) node.knows(this.nodes);
     for (const node of this.nodes) this.startNode(node);
+    if (this.plan.hasBridge) this.startBridge(this.nodes.at(-1)!);
     for (const step of this.plan.steps)
       this.timeline.after(step.at, () => {
         this.take(step).catch((error: unknown) => this.defect(`${step.kind}: ${stackOf(error)}`));
@@ -185,6 +200,10 @@ class World {
         return this.doDeed(node, step);
       case "sync":
         return void (await node.sync(this.nodes[step.peer]!, "asked"));
+      case "clone":
+        return this.clone(node, this.nodes[step.peer]!, step.seed);
+      case "grant":
+        return this.grant(node, step.capabilities);
       case "crash":
         return this.crash(node, step.forMs);
       case "partition": {
@@ -259,13 +278,94 @@ class World {
       before,
       after: node.stock(),
       nobody: this.plan.nobody,
+      tom: this.grants.get(node.name)!,
+      // A bridge sends on what it got, in its own name.
       senderIsPrivate: this.nodes.some(
-        ({ options }) => options.syncsPrivate && options.login?.user === letter.as,
+        ({ name, options }) =>
+          options.syncsPrivate &&
+          (letter.peerId === undefined
+            ? options.login?.user === letter.as || this.plan.hasBridge
+            : letter.peerId === peerIdOf(name)),
       ),
       privateHashes: this.privateHashes,
     });
     for (const problem of problems) this.defect(`${node.name}: ${problem}`);
     this.remember(node);
+  }
+
+  private afterBroadcast(subject: string, payload: Uint8Array): void {
+    const { nobody } = this.plan;
+    this.trace(`${subject} ${payload.length}`);
+    for (const problem of checkBroadcast(subject, payload, { nobody, privateHashes: this.privateHashes }))
+      this.defect(problem);
+  }
+
+  private startBridge(server: SimulatedNode): void {
+    const owner = { name: "bridge", isUp: true, run: (body: () => void) => this.whose.exit(body) };
+    const clock = new MortalClock(new NodeClock(this.timeline, START, 0), owner);
+    const login = { user: "carl", password: PASSWORDS.carl };
+    const endpoint = {
+      name: "bridge",
+      isUp: true,
+      serve: () => Promise.reject(new Error("it serves nobody")),
+    };
+    const connect = () =>
+      new SimulatedTransport(server.name, login.user, (letter) =>
+        this.network.exchange(endpoint, server, letter),
+      );
+    const projectCode = server.repo.config.projectCode!;
+    const deps = { clock, random: seededRandom(this.plan.seed), log: silentLogger };
+    startSimulatedBridge(owner, this.mesh!, { projectCode, login, pollMs: POLL_MS / 4, connect }, deps);
+  }
+
+  /** Somebody at a machine clones another; no code of a machine runs, so no crash comes of it. */
+  private async clone(node: SimulatedNode, peer: SimulatedNode, seed: bigint): Promise<void> {
+    if (!peer.isUp) return;
+    const secret = new Set(privateHoldings(peer.repo));
+    const expected = agreementOf(peer.repo).artifacts.filter((hash) => !secret.has(hash));
+    const mayLack = shunned(peer.repo);
+    const endpoint = {
+      name: node.name,
+      isUp: true,
+      serve: () => Promise.reject(new Error("it serves nobody")),
+    };
+    const connect = () =>
+      new SimulatedTransport(peer.name, "carl", (letter) => this.network.exchange(endpoint, peer, letter));
+    const { problems, end } = await this.whose.exit(() =>
+      takeClone({
+        target: this.folder.join(`clone-${seed}.fossil`),
+        seed,
+        clock: new NodeClock(this.timeline, START, 0),
+        login: { user: "carl", password: PASSWORDS.carl },
+        connect,
+        expected: expected.filter((hash) => !mayLack.has(hash)),
+        privateHashes: this.privateHashes,
+      }),
+    );
+    this.trace(`${node.name} cloned ${peer.name}: ${end}`);
+    for (const problem of problems) {
+      // What was shunned meanwhile is rightly missing.
+      if (!problem.startsWith("a clone lacks") || [...shunned(peer.repo)].every((hash) => mayLack.has(hash)))
+        this.defect(`${node.name} cloned ${peer.name}: ${problem}`);
+    }
+  }
+
+  /** To shun is two steps: who died between them does the second when all is well again. */
+  private endShunning({ repo }: SimulatedNode): void {
+    const has = new Set(holdings(repo));
+    if ([...shunned(repo)].some((hash) => has.has(hash)))
+      rebuildRepository(repo, { user: "ann", version: "simulation" });
+  }
+
+  private grant(node: SimulatedNode, capabilities: string): void {
+    if (!node.isUp) return;
+    try {
+      this.whose.run(node, () => node.repo.users.setCapabilities("tom", capabilities));
+      this.grants.set(node.name, capabilities);
+    } catch (error) {
+      // Its disk is full, or it died over it.
+      if (!(error instanceof Crash) && !isOrdinaryRefusal(error)) throw error;
+    }
   }
 
   private afterSync(node: SimulatedNode, outcome: SyncOutcome): void {
@@ -339,8 +439,14 @@ class World {
       this.startNode(node);
     }
     this.trace("peace");
+    for (const node of this.nodes) {
+      this.grant(node, PEOPLE.tom);
+      if (node.isUp) this.endShunning(node);
+    }
     const began = this.timeline.now;
-    for (let polls = 0; polls <= POLLS_OF_PEACE_MAX; polls++) {
+    // Over NATS one peer in turn is polled, by chance.
+    const pollsMax = this.plan.ways === "nats" ? 4 * POLLS_OF_PEACE_MAX : POLLS_OF_PEACE_MAX;
+    for (let polls = 0; polls <= pollsMax; polls++) {
       const problems = this.disagreements();
       if (problems.length === 0) {
         this.trace("agreed");
@@ -350,7 +456,7 @@ class World {
         for (const node of this.nodes) this.checkLastSyncs(node);
         return agreedAfterMs;
       }
-      if (polls === POLLS_OF_PEACE_MAX || this.isHopeless) {
+      if (polls === pollsMax || this.isHopeless) {
         for (const problem of problems) this.defect(`no agreement: ${problem}`);
       } else await this.timeline.runUntil(this.timeline.now + POLL_MS);
     }
@@ -385,30 +491,3 @@ function isReadable({ body, contentType }: Letter): boolean {
 
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
-
-const templates = new Map<string, string>();
-let templateFolder: TempDir | undefined;
-
-/** A new project with its people, the same for every run. Made once per process. */
-function templateFor(nobody: string): string {
-  let path = templates.get(nobody);
-  if (path !== undefined) return path;
-  templateFolder ??= new TempDir("sim-template");
-  path = templateFolder.join(`${nobody}-.fossil`);
-  const repo = Repo.create(path, {
-    clock: new StandingClock(START - 86_400_000),
-    random: seededRandom(3n),
-    user: "ann",
-    password: PASSWORDS.ann,
-    projectName: "Simulated",
-    initialize: (created) => addInitialCheckIn(created, "ann"),
-  });
-  for (const [login, capabilities] of Object.entries(PEOPLE)) {
-    if (login !== "ann") repo.users.add(login, { capabilities, password: PASSWORDS[login as Person] });
-  }
-  repo.users.setCapabilities("nobody", nobody);
-  repo.users.setCapabilities("anonymous", "");
-  repo.close();
-  templates.set(nobody, path);
-  return path;
-}

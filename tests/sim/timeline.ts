@@ -15,6 +15,8 @@ interface Event {
   cancelled: boolean;
 }
 
+const GRAIN_MS = 0.001;
+
 export class Timeline {
   /** Simulated milliseconds since the beginning. */
   now = 0;
@@ -25,7 +27,8 @@ export class Timeline {
   after(delayMs: number, run: () => void): Timer {
     // Who set the timer is who runs: see `whose` in simulation.ts.
     const bound = AsyncResource.bind(run);
-    const at = this.now + Math.max(0, delayMs);
+    // As real ones, timers have a grain: what is left of a wait by rounding would never pass.
+    const at = this.now + (delayMs > 0 ? Math.max(GRAIN_MS, delayMs) : 0);
     const event: Event = { at, order: this.order++, run: bound, cancelled: false };
     this.push(event);
     return {

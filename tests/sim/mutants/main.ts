@@ -25,7 +25,15 @@ process.exit(missed === 0 ? 0 : 1);
 async function hunt(name: string, seeds: number): Promise<string | undefined> {
   const sweep = new URL("../main.ts", import.meta.url).pathname;
   const preload = new URL("./apply.ts", import.meta.url).pathname;
-  const words = ["--preload", preload, sweep, "--lines", "--from=1", `--seeds=${seeds}`];
+  const words = [
+    "--preload",
+    preload,
+    sweep,
+    "--lines",
+    "--from=1",
+    `--seeds=${seeds}`,
+    "--severity=hostile",
+  ];
   const child = Bun.spawn([process.execPath, ...words], {
     env: { ...process.env, EDGESYNC_MUTANT: name },
     stdio: ["ignore", "pipe", "inherit"],
