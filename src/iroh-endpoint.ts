@@ -90,21 +90,30 @@ export class IrohEndpoint {
   /**
    * Connects anew.
    *
-   * @param heard a ticket of the same endpoint that somebody else told of
+   * @param how `heard`: a ticket of the same endpoint that somebody else told of; `signal`: when to give up, besides
+   *   after `IROH_CONNECT_MS`
    * @throws UsageError `iroh-address`; ProtocolError `peer-unreachable`, `transport-closed`
    */
-  async connect(address: string, alpn: string, heard = address): Promise<IrohConnection> {
+  async connect(
+    address: string,
+    alpn: string,
+    { heard = address, signal }: { heard?: string | undefined; signal?: AbortSignal } = {},
+  ): Promise<IrohConnection> {
     const to = mergeEndpoints(this.iroh, parseEndpoint(this.iroh, address), parseEndpoint(this.iroh, heard));
     const peer = peerName(to.id().toString());
     if (this.closed) throw new ProtocolError("transport-closed", "this endpoint is closed");
     const connecting = this.endpoint.connect(to, [...utf8(alpn)]);
     let isLate = false;
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = this.deps.clock.after(IROH_CONNECT_MS, () => {
+    const giveUp = (why: string) => {
       isLate = true;
-      const message = `${peer} did not answer within ${IROH_CONNECT_MS / 1000} s`;
-      reject(new ProtocolError("peer-unreachable", message));
-    });
+      reject(new ProtocolError("peer-unreachable", `${peer} ${why}`));
+    };
+    const onAbort = () => giveUp("was not waited for");
+    const timer = this.deps.clock.after(IROH_CONNECT_MS, () =>
+      giveUp(`did not answer within ${IROH_CONNECT_MS / 1000} s`),
+    );
+    signal?.addEventListener("abort", onAbort, { once: true });
     connecting.then(
       (connection) => isLate && connection.close(IROH_CLOSE.done.code, []),
       () => {},
@@ -116,6 +125,7 @@ export class IrohEndpoint {
       throw new ProtocolError("peer-unreachable", `${peer} cannot be reached: ${irohReason(error)}`);
     } finally {
       timer.cancel();
+      signal?.removeEventListener("abort", onAbort);
     }
   }
 

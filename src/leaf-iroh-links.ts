@@ -35,8 +35,8 @@ export class LeafIrohLinks {
   private readonly links = new Map<string, Taken>();
   /** Where peers that this leaf stays with are said to be now, by their ids. */
   private readonly heard = new Map<string, string>();
-  /** Ends waits of those that were heard of. */
-  private readonly waits = new Map<string, () => void>();
+  /** What ends an attempt to connect to them, or the wait for the next. */
+  private readonly attempts = new Map<string, () => void>();
   private readonly client: LocalClient;
   private readonly stopping = new AbortController();
 
@@ -60,7 +60,7 @@ export class LeafIrohLinks {
     const id = this.endpoint.idOf(ticket);
     if (!this.heard.has(id) || this.heard.get(id) === ticket) return;
     this.heard.set(id, ticket);
-    this.waits.get(id)?.();
+    this.attempts.get(id)?.();
   }
 
   /** Connects to a peer, and stays connected. @param address id or ticket */
@@ -73,26 +73,29 @@ export class LeafIrohLinks {
     this.heard.set(id, address);
     while (!signal.aborted) {
       const began = clock.monotonic();
+      const elsewhere = new AbortController();
+      this.attempts.set(id, () => elsewhere.abort());
+      const either = AbortSignal.any([signal, elsewhere.signal]);
       try {
         const taken = this.links.get(id);
+        const how = { heard: this.heard.get(id), signal: either };
         if (taken !== undefined) await taken.link.connection.closed;
-        else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN, this.heard.get(id)));
+        else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN, how));
       } catch (error) {
         const reason = irohReason(error);
-        if (reason !== told && !signal.aborted) log.warn("iroh peer not reached", { id, reason });
+        if (reason !== told && !either.aborted) log.warn("iroh peer not reached", { id, reason });
         told = reason;
       }
       if (clock.monotonic() - began > LASTED_MS + IROH_CONNECT_MS) {
         waitMs = IROH_RETRY_MIN_MS;
         told = "";
       }
-      const woken = new AbortController();
-      this.waits.set(id, () => woken.abort());
-      await clock.sleep(randomWait(random, waitMs), AbortSignal.any([signal, woken.signal])).catch(() => {});
-      // Whoever lies about a peer does not make this one rush.
-      if (woken.signal.aborted)
-        await clock.sleep(randomWait(random, IROH_RETRY_MIN_MS), signal).catch(() => {});
+      await clock.sleep(randomWait(random, waitMs), either).catch(() => {});
       waitMs = Math.min(IROH_RETRY_MAX_MS, 2 * waitMs);
+      if (!elsewhere.signal.aborted) continue;
+      // Whoever lies about a peer does not make this one rush.
+      waitMs = IROH_RETRY_MIN_MS;
+      await clock.sleep(randomWait(random, waitMs), signal).catch(() => {});
     }
   }
 
