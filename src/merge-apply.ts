@@ -19,6 +19,7 @@ import { findEnds, type MergeEnds, type MergeRequest } from "./merge-ends.ts";
 import { type MergePlan, type PresentFile, planMerge, type SharedFile } from "./merge-plan.ts";
 import { renameMerged } from "./merge-rename-files.ts";
 import { writeSidecars } from "./merge-sidecar.ts";
+import { MergeStat } from "./merge-stat.ts";
 import { isLaterContent, type MergeStrategy, type StrategyOptions, strategies } from "./merge-strategy.ts";
 import { mergeText } from "./merge-text.ts";
 import type { Rid } from "./repo-content.ts";
@@ -103,13 +104,25 @@ interface Work {
   readonly options: MergeOptions;
 }
 
+/** As `fossil merge-info` shows them. */
+const MESSAGES: Readonly<Record<ConflictKind, string>> = {
+  text: "merge conflicts",
+  binary: "cannot merge binary file",
+  link: "cannot merge symlink",
+  removed: "local edits lost",
+  fork: "all versions kept",
+};
+
 class Merger {
   private readonly events: MergeEvent[] = [];
   private readonly strategyOf: (name: string) => MergeStrategy;
   /** Names that files have after the merge, by their names before. */
   private newNames: ReadonlyMap<string, string> = new Map();
 
+  private readonly stat: MergeStat;
+
   constructor(private readonly work: Work) {
+    this.stat = new MergeStat(work.checkout);
     this.strategyOf = strategies(work.checkout, work.options);
   }
 
@@ -123,7 +136,10 @@ class Merger {
     for (const file of plan.update) this.update(file, executable.get(file.current.id));
     for (const file of plan.merge) this.merge(file);
     for (const file of plan.remove) this.remove(file);
-    for (const { from, to } of plan.rename) this.events.push({ what: "RENAME", name: from, to });
+    for (const { from, to } of plan.rename) {
+      this.events.push({ what: "RENAME", name: from, to });
+      this.stat.renamed(from);
+    }
     renameMerged(this.work.checkout, plan.rename, this.work.tree, this.work.undo);
     this.removeEmptyFolders(plan);
     for (const file of plan.add) this.add(file, plan.managed);
@@ -138,8 +154,10 @@ class Merger {
       .run(isExecutable ? 1 : 0, current.id);
   }
 
-  private update({ name, current, merged }: SharedFile, isExecutable = current.isexe !== 0): void {
+  private update(file: SharedFile, isExecutable = file.current.isexe !== 0): void {
+    const { name, current, merged } = file;
     this.events.push({ what: "UPDATE", name });
+    this.stat.note(file, { op: "UPDATE" });
     const { checkout, ends, tree, undo } = this.work;
     undo?.save(name);
     const isexe = isExecutable ? 1 : 0;
@@ -193,7 +211,7 @@ class Merger {
         ...(result !== undefined && { conflictCount: result.conflictCount }),
       });
       if (options.keepFiles) writeSidecars(tree, name, { base, ours, theirs });
-    } else this.events.push({ what: "MERGE", name, strategy: "three-way" });
+    } else this.merged(file, "three-way");
     if (result === undefined) return;
     tree.write(name, result.content, merged.isexe ? "x" : "", () => ours);
   }
@@ -201,10 +219,15 @@ class Merger {
   private takeLast(file: SharedFile): void {
     const { name, current, merged } = file;
     const { checkout, tree } = this.work;
-    this.events.push({ what: "MERGE", name, strategy: "last-writer" });
+    this.merged(file, "last-writer");
     const isOurs = current.chnged !== 0 || isLaterContent(checkout, current.rid as Rid, merged.rid as Rid);
     if (isOurs) return;
     tree.write(name, this.content(merged.rid), merged.isexe ? "x" : "");
+  }
+
+  private merged(file: SharedFile, strategy: MergeStrategy): void {
+    this.events.push({ what: "MERGE", name: file.name, strategy });
+    this.stat.note(file, { op: "MERGE", sizeBefore: this.work.tree.stat(file.name)?.size });
   }
 
   private conflict(
@@ -215,6 +238,12 @@ class Merger {
   ): void {
     const { name, current, pivot, merged } = file;
     this.events.push({ what, name, conflict: kind, ...more });
+    this.stat.note(file, {
+      op: what === "DELETE" ? "DELETE" : kind === "text" ? "CONFLICT" : "ERROR",
+      sizeBefore: this.work.tree.stat(name)?.size,
+      conflictCount: more.conflictCount ?? 1,
+      message: MESSAGES[kind],
+    });
     const { checkout, ends } = this.work;
     const hashOf = (rid: number | undefined) =>
       rid === undefined ? undefined : checkout.repo.content.hashOf(rid as Rid);
@@ -235,7 +264,10 @@ class Merger {
     const { checkout, tree, undo } = this.work;
     const isLost = current.chnged !== 0 && this.work.tree.stat(name) !== undefined;
     if (isLost) this.conflict(file, "removed", {}, "DELETE");
-    else this.events.push({ what: "DELETE", name });
+    else {
+      this.events.push({ what: "DELETE", name });
+      this.stat.note(file, { op: "DELETE" });
+    }
     undo?.save(name);
     checkout.db.prepare("UPDATE vfile SET deleted=1 WHERE id=?").run(current.id);
     tree.remove(name);
@@ -247,8 +279,9 @@ class Merger {
     this.work.tree.removeEmptyFolders(gone, new Set(this.work.checkout.settings.emptyFolders()));
   }
 
-  private add({ names, merged }: MergePlan["add"][number], managed: ReadonlySet<string>): void {
-    const name = names.m!;
+  private add(file: MergePlan["add"][number], managed: ReadonlySet<string>): void {
+    const { name, merged } = file;
+    this.stat.note(file, { op: "ADDED" });
     const { checkout, ends, tree, undo } = this.work;
     const disk = tree.stat(name);
     const content = this.content(merged.rid);

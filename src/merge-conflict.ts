@@ -15,8 +15,8 @@
  *         resolved    1 once a version was chosen or the file was said to be right
  *
  * A row counts while its merge is one that `vmerge` remembers: a commit, a revert or an undo ends it, and redo brings
- * it back. Merges made by stock have no rows: of these a conflict is a merged file with marks in it, of which only what
- * was merged in is known. The table is ours; stock leaves it alone.
+ * it back. Merges made by stock have no rows: of these a conflict is a merged file with marks in it; what is
+ * known of it then is in `mergestat` (`merge-stat.ts`), and before Fossil 2.26 only what was merged in. The table is ours; stock leaves it alone.
  */
 import type { FilePermission } from "./artifact-types.ts";
 import { hasConflictMark } from "./checkout-conflict-mark.ts";
@@ -24,6 +24,7 @@ import type { Checkout } from "./checkout-db.ts";
 import { diskFile, readDisk } from "./checkout-disk.ts";
 import { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
+import { lastMergeOf } from "./merge-stat.ts";
 
 export type ConflictKind = "text" | "binary" | "link" | "removed" | "fork";
 
@@ -36,8 +37,10 @@ export interface Conflict {
   readonly ours: Uint8Array | undefined;
   readonly permission: FilePermission;
   readonly theirPermission: FilePermission;
-  /** The check-in that was merged. */
+  /** The check-in that was merged; `undefined` when another program merged. */
   readonly version: Hash | undefined;
+  /** Whether base and ours are known: Fossil before 2.26 does not keep them. */
+  readonly isKnown: boolean;
 }
 
 const TABLE_SQL = `CREATE TABLE IF NOT EXISTS fx_conflict(
@@ -45,7 +48,10 @@ const TABLE_SQL = `CREATE TABLE IF NOT EXISTS fx_conflict(
   permission TEXT NOT NULL, theirpermission TEXT NOT NULL, version TEXT NOT NULL, resolved INT DEFAULT 0)`;
 
 /** Keeps a conflict, in place of one that the file had. Within `Checkout.write`. */
-export function keepConflict({ db }: Checkout, conflict: Conflict & { readonly version: Hash }): void {
+export function keepConflict(
+  { db }: Checkout,
+  conflict: Omit<Conflict, "isKnown"> & { readonly version: Hash },
+): void {
   const { name, kind, base, theirs, ours, permission, theirPermission, version } = conflict;
   db.exec(TABLE_SQL);
   db.prepare(
@@ -112,6 +118,7 @@ function keptConflicts({ db }: Checkout): KeptConflict[] {
       theirPermission,
       version,
       isResolved: resolved !== 0,
+      isKnown: true,
     }));
 }
 
@@ -123,7 +130,7 @@ function isOpen({ root, settings }: Checkout, { name, kind, isResolved }: KeptCo
   return hasConflictMark(readDisk(`${root}/${name}`, false));
 }
 
-function markedFiles({ db, root }: Checkout): KeptConflict[] {
+function markedFiles({ db, repo, root }: Checkout): KeptConflict[] {
   return db
     .prepare(
       `SELECT f.pathname, m.mhash FROM vmerge m JOIN vfile f ON f.id=m.id WHERE m.id>0 AND NOT f.deleted`,
@@ -132,9 +139,19 @@ function markedFiles({ db, root }: Checkout): KeptConflict[] {
     .flatMap(([name, theirs]): KeptConflict[] => {
       const path = `${root}/${name}`;
       if (diskFile(path, true)?.kind !== "file" || !hasConflictMark(readDisk(path, false))) return [];
-      const unknown = { base: undefined, ours: undefined, version: undefined } as const;
+      const found = lastMergeOf({ db, repo }, name);
+      const permission = diskFile(path, true)?.permission ?? "";
+      const whole = { kind: "text", permission, theirPermission: permission, isResolved: false } as const;
       return [
-        { name, kind: "text", theirs, permission: "", theirPermission: "", isResolved: false, ...unknown },
+        {
+          name,
+          theirs,
+          base: found?.base,
+          ours: found?.ours,
+          isKnown: found !== undefined,
+          version: undefined,
+          ...whole,
+        },
       ];
     });
 }

@@ -26,7 +26,7 @@ export function versionContent(
   conflict: Conflict,
   version: ConflictVersion,
 ): Uint8Array | undefined {
-  if (version !== "theirs" && conflict.version === undefined) throw unknownVersion(conflict, version);
+  if (version !== "theirs" && !conflict.isKnown) throw unknownVersion(conflict, version);
   if (version === "ours") return conflict.ours;
   const hash = conflict[version];
   if (hash === undefined) return undefined;
@@ -87,7 +87,7 @@ export function extractVersions(checkout: Checkout, name: string): string[] {
     const conflict = conflictOf(checkout, name);
     const versions: Partial<Record<ConflictVersion, Uint8Array>> = {};
     for (const version of VERSIONS) {
-      if (version !== "theirs" && conflict.version === undefined) continue;
+      if (version !== "theirs" && !conflict.isKnown) continue;
       const content = versionContent(checkout, conflict, version);
       if (content !== undefined) versions[version] = content;
     }

@@ -35,8 +35,8 @@ function changed(stock: Stock): CheckoutPair {
 /** The parts that both programs have to agree on: what `fossil stash save` forgets of undo we forget too. */
 function look(pair: CheckoutPair, copy: string, withUndo = false): unknown {
   const { files, tables } = pair.look(copy);
-  const { undo, available, ...others } = tables;
-  return withUndo ? { files, ...tables } : { files, ...others };
+  const { undo, available, mergestat, ...others } = tables;
+  return withUndo ? { files, undo, available, ...others } : { files, ...others };
 }
 
 /** Lines in any order: stock goes through its tables as they lie. */

@@ -132,6 +132,13 @@ export class CheckoutPair implements Disposable {
     try {
       const path = new Map(db.prepare("SELECT id, pathname FROM vfile").values<[number, string]>());
       return {
+        // Fossil before 2.26 keeps no such table; an update leaves an empty one.
+        mergestat:
+          !this.stock.atLeast(2, 26) || !has("mergestat")
+            ? []
+            : rows("mergestat", "ridp,ridv,ridm,op,fnp,fn,sz,fnm,fnr,nc,msg", "coalesce(fn,fnm)")?.map(
+                ([ridp, ridv, ridm, ...rest]) => [name(ridp), name(ridv), name(ridm), ...rest],
+              ),
         vfile: rows(
           "vfile",
           "vid,rid,mrid,chnged,deleted,isexe,islink,pathname,origname,mhash",
