@@ -3,11 +3,11 @@
  *
  *     fx_search_doc    id, type, name, rid of each document (`repo-search-text.ts`)
  *     fx_search_word   FTS5 over title and text by words, without regard to case and accents
- *     fx_search_part   FTS5 over the same by runs of three characters: for parts of words
+ *     fx_search_vocab  FTS5's list of those words, in which parts of words are looked for
  *     fx_search_state  what is indexed: the highest rid on the timeline, how many rows it had up to there, the check-in
  *                      whose files are in
  *
- * The FTS tables hold no text, only what finds it; the text is read from the repository when a result is shown.
+ * The FTS table holds no text, only what finds it; the text is read from the repository when a result is shown.
  *
  * Bringing it up to date costs what has changed: artifacts on the timeline past the highest rid, check-ins whose comment
  * was amended since, and the files in which the newest check-in of the main branch differs from the one indexed. When rows
@@ -41,17 +41,16 @@ CREATE TABLE IF NOT EXISTS fx_search_doc(
   id INTEGER PRIMARY KEY, type TEXT NOT NULL, name TEXT NOT NULL, rid INTEGER NOT NULL, UNIQUE(type, name));
 CREATE TABLE IF NOT EXISTS fx_search_state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE VIRTUAL TABLE IF NOT EXISTS fx_search_word USING fts5(title, body,
-  content='', contentless_delete=1, detail=full, tokenize='unicode61 remove_diacritics 2');
-CREATE VIRTUAL TABLE IF NOT EXISTS fx_search_part USING fts5(title, body,
-  content='', contentless_delete=1, detail=full, tokenize='trigram');`;
+  content='', contentless_delete=1, detail=column, tokenize='unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE IF NOT EXISTS fx_search_vocab USING fts5vocab(fx_search_word, row);`;
 
-const DROP_SQL = ["fx_search_word", "fx_search_part", "fx_search_doc", "fx_search_state"]
+const DROP_SQL = ["fx_search_vocab", "fx_search_word", "fx_search_doc", "fx_search_state"]
   .map((table) => `DROP TABLE IF EXISTS ${table};`)
   .join("");
 
 /** Is there an index? */
 export function hasSearchIndex({ db }: Repo): boolean {
-  return db.prepare("SELECT 1 FROM sqlite_schema WHERE name='fx_search_part'").value() === 1;
+  return db.prepare("SELECT 1 FROM sqlite_schema WHERE name='fx_search_vocab'").value() === 1;
 }
 
 /** Brings the index up to date, or makes it. The repository is open for writing. */
@@ -154,7 +153,6 @@ class SearchIndex {
       .prepare("INSERT INTO fx_search_doc(type,name,rid) VALUES(?,?,?)")
       .run(type, name, rid).lastInsertRowid;
     db.prepare("INSERT INTO fx_search_word(rowid,title,body) VALUES(?,?,?)").run(id, title, text);
-    db.prepare("INSERT INTO fx_search_part(rowid,title,body) VALUES(?,?,?)").run(id, title, text);
     this.changedCount++;
   }
 
@@ -167,11 +165,7 @@ class SearchIndex {
 
   private drop(id: number): void {
     const { db } = this.repo;
-    for (const sql of [
-      "DELETE FROM fx_search_word WHERE rowid=?",
-      "DELETE FROM fx_search_part WHERE rowid=?",
-      "DELETE FROM fx_search_doc WHERE id=?",
-    ]) {
+    for (const sql of ["DELETE FROM fx_search_word WHERE rowid=?", "DELETE FROM fx_search_doc WHERE id=?"]) {
       db.prepare(sql).run(id);
     }
     this.changedCount++;

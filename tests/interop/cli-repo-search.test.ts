@@ -32,6 +32,6 @@ test.each(stocks().map((stock) => [stock.version, stock] as const))("stock %s", 
   expect((await run("search", "--reindex")).stdout).toBe("4 documents indexed\n");
   expect(await run("search", "nothing")).toMatchObject({ code: 0, stdout: "" });
   expect(await run("search")).toMatchObject({ code: 2 });
-  expect(await run("search", "-s", "ab")).toMatchObject({ code: 2, stdout: "" });
+  expect(await run("search", "-s", "  ")).toMatchObject({ code: 2, stdout: "" });
   expect(await run("search", "x", "--type", "blob")).toMatchObject({ code: 2 });
 });
