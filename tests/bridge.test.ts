@@ -8,7 +8,11 @@ import { type Bytes, concat, text, utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
 import { FormatError, ProtocolError } from "../src/errors.ts";
 import type { Hash } from "../src/hash.ts";
-import { ANNOUNCED_ARTIFACT_MAX_COUNT } from "../src/limits.ts";
+import {
+  ANNOUNCED_ARTIFACT_MAX_COUNT,
+  BRIDGE_EXCHANGE_MAX_COUNT,
+  BRIDGE_MESSAGE_MAX_BYTES,
+} from "../src/limits.ts";
 import { silentLogger } from "../src/log.ts";
 import { LocalLink } from "../src/nats-link-local.ts";
 import { asPeerId } from "../src/peer-id.ts";
@@ -19,6 +23,7 @@ import { runSync } from "../src/sync-session.ts";
 import { createTelemetry } from "../src/telemetry.ts";
 import { MemoryTransport } from "../src/transport-memory.ts";
 import { NatsTransport, syncSubject } from "../src/transport-nats.ts";
+import { unpackBlob } from "../src/zlib.ts";
 import { testBroker } from "./broker-harness.ts";
 import { until } from "./interop/nats-server.ts";
 import { ScratchRepo } from "./scratch-repo.ts";
@@ -75,6 +80,9 @@ describe("a bridge", () => {
   let server: ScratchRepo;
   let isDown = false;
   let heard: Hash[][] = [];
+  /** Until then the server does not answer; how many wait. */
+  let gate: Promise<void> | undefined;
+  let waiting = 0;
 
   const link = () => new LocalLink({ broker, maxPayload: 8_388_608, random });
 
@@ -84,7 +92,10 @@ describe("a bridge", () => {
     broker = testBroker();
     server = new ScratchRepo({ projectCode: PROJECT });
     server.repo.users.setCapabilities("nobody", "gioy");
-    const answer = (message: Bytes) => {
+    const answer = async (message: Bytes) => {
+      waiting++;
+      await gate;
+      waiting--;
       if (isDown) throw new ProtocolError("peer-unreachable", "the server is down");
       return serveMessage(server.repo, message, { address: "x", cookie: undefined }).message;
     };
@@ -159,6 +170,49 @@ describe("a bridge", () => {
     grow(server.repo, 1, 1);
     await until(() => heard.length > 1, "another announcement");
     expect(heard[1]).toEqual(artifacts().filter((hash) => !before.includes(hash)));
+  });
+
+  test("so many exchanges with the server at a time, the next waits", async () => {
+    start();
+    await until(() => bridge.isServerUp === true, "the first look");
+    const opened = Promise.withResolvers<void>();
+    gate = opened.promise;
+    // The look at the server, and these.
+    const repos = Array.from(
+      { length: BRIDGE_EXCHANGE_MAX_COUNT + 1 },
+      () => new ScratchRepo({ projectCode: PROJECT }),
+    );
+    const syncs = repos.map((repo) => sync(repo, { pull: true, push: false }));
+    await until(() => waiting === BRIDGE_EXCHANGE_MAX_COUNT + 1, "as many as may be, and the look");
+    await Bun.sleep(50);
+    expect(waiting).toBe(BRIDGE_EXCHANGE_MAX_COUNT + 1);
+    gate = undefined;
+    opened.resolve();
+    for (const outcome of await Promise.all(syncs)) expect(outcome.rounds).toBe(1);
+    for (const repo of repos) repo[Symbol.dispose]();
+  });
+
+  test("the largest message that is passed on, and one byte more", async () => {
+    start();
+    await until(() => bridge.isServerUp === true, "the first look");
+    const asker = link();
+    const said = async (declared: number): Promise<string> => {
+      const body = new Uint8Array(64);
+      new DataView(body.buffer).setUint32(0, declared);
+      // A zlib stream that is damaged: it is looked at only if its size is.
+      body.set([0x78, 0x9c], 4);
+      const inbox = asker.newInbox();
+      const reply = Promise.withResolvers<string>();
+      const stop = asker.subscribe(inbox, ({ payload }) => {
+        reply.resolve(text(unpackBlob(payload.slice(), 10_000)));
+      });
+      asker.publish(syncSubject("fossil", PROJECT), body, { reply: inbox });
+      const message = await reply.promise;
+      stop();
+      return message;
+    };
+    expect(await said(BRIDGE_MESSAGE_MAX_BYTES)).toContain("damaged\\sor\\scut\\sshort");
+    expect(await said(BRIDGE_MESSAGE_MAX_BYTES + 1)).toContain(`more\\sthan\\s${BRIDGE_MESSAGE_MAX_BYTES}`);
   });
 
   test("tells of a server that does not answer, and goes on when it does", async () => {

@@ -12,9 +12,11 @@ import { systemClock } from "../src/clock.ts";
 import { createDelta } from "../src/delta-encode.ts";
 import { EdgeSyncError } from "../src/errors.ts";
 import { sha3Hex } from "../src/hash.ts";
+import { createLeafJobs } from "../src/leaf-jobs.ts";
 import * as limits from "../src/limits.ts";
 import { Content } from "../src/repo-content.ts";
 import { Admission } from "../src/transport-http-admission.ts";
+import { UnsentReplies } from "../src/transport-http-reply.ts";
 import { type HttpServer, type HttpServerOptions, serveHttp } from "../src/transport-http-server.ts";
 import { CONTENT_TYPES, decodeMessage } from "../src/xfer-message.ts";
 import { CardReader } from "../src/xfer-parse.ts";
@@ -67,8 +69,8 @@ const HELD: Readonly<Record<Name, Held>> = {
   NATS_SUBSCRIPTION_MAX_COUNT: "broker.test.ts: subscriptions past the limit are refused",
   CLONE_PAGES_MAX_BYTES: pace("older pages are made again when asked for"),
   CLONE_PAGE_MAX_AGE_MS: "leaf-clone-pages.test.ts: are not kept for long",
-  HTTP_UNSENT_MAX_BYTES: pace("a reply waits for others to leave"),
-  HTTP_UNSENT_WAIT_MS: pace("a reply waits for others to leave"),
+  HTTP_UNSENT_MAX_BYTES: here("replies in memory that have not left"),
+  HTTP_UNSENT_WAIT_MS: here("replies in memory that have not left"),
   RID_CACHE_COUNT: pace("cache"),
   FILE_MEMO_COUNT: pace("cache"),
   FILENAME_CACHE_COUNT: pace("cache"),
@@ -78,7 +80,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   DELTA_TREE_HELD_BYTES: pace("what is dropped is expanded again"),
   BUSY_TIMEOUT_MS: "db.test.ts: a lock held by another connection is an error after the time given",
   CLOSE_BUSY_TIMEOUT_MS: pace("the checkpoint is left to who has the file open"),
-  LOCK_WAIT_MS: "db.test.ts: a lock held by another connection is an error after the time given",
+  LOCK_WAIT_MS: here("waiting for another process's lock"),
   HTTP_DRAIN_MS: pace("how long a stop waits"),
   GIMME_MIN_COUNT: pace("how much a round asks for"),
   OFFER_MAX_COUNT: pace("further offers are heard again next time"),
@@ -144,8 +146,8 @@ const HELD: Readonly<Record<Name, Held>> = {
   FILES_NEWS_PAUSE_MS: pace("how soon news of unversioned files is told"),
   MESH_SOON_MS: pace("how soon news is fetched"),
   MESH_HEARD_MAX_COUNT: pace("the oldest is forgotten"),
-  BRIDGE_EXCHANGE_MAX_COUNT: "transport-nats.test.ts: so many at a time, so many waiting, the next is told",
-  BRIDGE_MESSAGE_MAX_BYTES: "xfer-message.test.ts: the largest message, and one byte more",
+  BRIDGE_EXCHANGE_MAX_COUNT: "bridge.test.ts: so many exchanges with the server at a time, the next waits",
+  BRIDGE_MESSAGE_MAX_BYTES: "bridge.test.ts: the largest message that is passed on, and one byte more",
   BRIDGE_KNOWN_MAX_COUNT: pace("what is not kept is announced again"),
   IROH_HELLO_MAX_BYTES: "iroh-hello.test.ts: the longest line, and one byte more",
   IROH_RETRY_MIN_MS: pace("how soon a peer is connected to again"),
@@ -270,6 +272,73 @@ describe("HTTP clients", () => {
     for (let i = 0; i < limits.HTTP_ADDRESS_CLONE_MAX_COUNT; i++) expect(begin()).toBeUndefined();
     expect(begin()).toBe("clones-per-address");
   });
+});
+
+test("replies in memory that have not left", async () => {
+  const open = new Set<Request>();
+  let now = 0;
+  const clock = {
+    ...systemClock,
+    monotonic: () => now,
+    sleep: async (ms: number) => {
+      now += ms;
+    },
+  };
+  const server = { timeout() {}, requestIP: (request: Request) => (open.has(request) ? {} : null) };
+  const replies = new UnsentReplies(() => server as never, clock);
+  const respond = async (bytes: number): Promise<number> => {
+    const request = new Request("http://x/");
+    open.add(request);
+    const before = now;
+    await replies.respond(request, { status: 200, contentType: "x", body: new Uint8Array(bytes) });
+    return now - before;
+  };
+  expect(await respond(limits.HTTP_UNSENT_MAX_BYTES - 100_000)).toBe(0);
+  expect(await respond(100_000)).toBe(0);
+  const waitedMs = await respond(100_000);
+  expect(waitedMs).toBeGreaterThanOrEqual(limits.HTTP_UNSENT_WAIT_MS);
+  expect(waitedMs).toBeLessThan(limits.HTTP_UNSENT_WAIT_MS + 10);
+  open.clear();
+  expect(await respond(limits.HTTP_UNSENT_MAX_BYTES)).toBe(0);
+});
+
+test("waiting for another process's lock", async () => {
+  using scratch = new ScratchRepo();
+  const { clock, random, path } = scratch;
+  scratch.repo.users.setCapabilities("nobody", "gio");
+  const content = utf8("x");
+  const push = utf8(`push x ${scratch.repo.config.projectCode}\nfile ${sha3Hex(content)} 1\nx`);
+  scratch.repo.close();
+  const holder = Bun.spawn(
+    [
+      process.execPath,
+      "-e",
+      `const db = new (require("bun:sqlite").Database)(${JSON.stringify(path)});
+       db.run("BEGIN IMMEDIATE"); console.log("held"); setTimeout(() => db.close(), 700)`,
+    ],
+    { stdout: "pipe" },
+  );
+  await holder.stdout.getReader().read();
+  const jobs = createLeafJobs({ clock, random });
+  /** A push that arrived so long ago. */
+  const serve = (waitedMs: number) =>
+    codeOf(() =>
+      jobs.serve({
+        path,
+        access: "write",
+        contentType: CONTENT_TYPES.raw,
+        cookie: undefined,
+        address: "x",
+        arrivedAt: clock.now() - waitedMs,
+        body: push.slice(),
+      }),
+    );
+  // Nothing is left of the wait: told at once. Enough is left: it is waited for.
+  expect(serve(limits.LOCK_WAIT_MS)).toBe("repo-locked");
+  expect(serve(0)).toBeUndefined();
+  jobs.close();
+  await holder.exited;
+  scratch.reopen();
 });
 
 describe("HTTP clients that are turned away", () => {
