@@ -20,9 +20,9 @@ import { findName, resolveName } from "./repo-name.ts";
 export const openCommand = command({
   description: "makes the folder worked in a checkout of a repository",
   args: {
-    version: positional({
-      description:
-        "what to check out; the newest check-in of the main branch. Or the repository's file, instead of -R",
+    what: positional({
+      description: "the repository's file, unless -R names it, and what to check out, else the main branch",
+      repeat: true,
     }),
     force: flag({
       description: "in a folder that is not empty; unmanaged files are overwritten",
@@ -40,7 +40,7 @@ export const openCommand = command({
     reopen: option({ description: "this checkout's repository is now FILE", valueHint: "FILE" }, text),
   },
   examples: [
-    { line: "edgesync repo open -R ../project.fossil", about: "the main branch, into this empty folder" },
+    { line: "edgesync repo open ../project.fossil", about: "the main branch, into this empty folder" },
     {
       line: "edgesync repo open -R project.fossil -C work release-1.0",
       about: "a version, into a new folder",
@@ -54,10 +54,7 @@ export const openCommand = command({
     const { out } = context;
     if (args.reopen !== undefined) return reopen(args.reopen, context);
     const { checkout: folder } = context.globals;
-    // As fossil's users write it: open FILE.
-    const isFile = context.globals.repository === undefined && isRepositoryFile(args.version);
-    const path = isFile ? args.version! : (context.globals.repository ?? findRepository(context.globals));
-    const version = isFile ? undefined : args.version;
+    const { path, version } = asked(args.what, context);
     mkdirSync(folder, { recursive: true });
     const root = realpathSync(folder);
     if (!args.keep && !args.force) refuseFull(root, path);
@@ -100,8 +97,25 @@ export const openCommand = command({
   },
 });
 
-function isRepositoryFile(name: string | undefined): boolean {
-  return name?.endsWith(".fossil") === true && existsSync(name);
+/**
+ * As users of stock write it, `open FILE [VERSION]`; with `-R`, or one repository here, `open [VERSION]`.
+ *
+ * @throws UsageError `too-many`; RepoError `no-repository`, `several-repositories`
+ */
+function asked(
+  what: readonly string[],
+  { globals }: CliContext,
+): { path: string; version: string | undefined } {
+  const names = [...what];
+  const [first = ""] = names;
+  const isFile = globals.repository === undefined && (/\.fossil$/.test(first) || existsSync(first));
+  const path = isFile ? names.shift()! : (globals.repository ?? findRepository(globals));
+  if (names.length > 1) {
+    throw new UsageError("too-many", `expected one version, got ${names.join(" ")}`, {
+      hint: "edgesync repo open [FILE] [VERSION]",
+    });
+  }
+  return { path, version: names[0] };
 }
 
 function findTarget(repo: Repo, version: string | undefined): Rid | undefined {

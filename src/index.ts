@@ -5,6 +5,10 @@
  *     for (const { date, comment } of timeline(repo, { limit: 10 })) …
  *     repo.close();
  */
+export { type CheckoutCommit, commitCheckout } from "./checkout-commit.ts";
+export { Checkout, type OpenCheckoutOptions } from "./checkout-db.ts";
+export { changesOf, type FileChange, refresh } from "./checkout-status.ts";
+export { type SwitchOptions, switchTo } from "./checkout-switch.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
   AuthError,
