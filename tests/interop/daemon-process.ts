@@ -17,8 +17,13 @@ export class DaemonProcess implements AsyncDisposable {
   ) {}
 
   /** @throws Error with what it wrote, if it ends or says nothing */
-  static async start(...args: readonly string[]): Promise<DaemonProcess> {
-    const words = [...edgesyncWords(), ...args, "--log-format", "json"];
+  static start(...args: readonly string[]): Promise<DaemonProcess> {
+    return DaemonProcess.startWithin([], ...args);
+  }
+
+  /** @param within the words of a program that starts it, as `ip netns exec` */
+  static async startWithin(within: readonly string[], ...args: readonly string[]): Promise<DaemonProcess> {
+    const words = [...within, ...edgesyncWords(), ...args, "--log-format", "json"];
     const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     atEnd(() => child.kill("SIGKILL"));
     const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS_MAX);
@@ -45,6 +50,12 @@ export class DaemonProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.child.pid;
+  }
+
+  /** Kills it, as nobody expects. */
+  async kill(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.exited;
   }
 
   async stop(): Promise<number> {
