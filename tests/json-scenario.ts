@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { findCommand } from "../src/cli-run.ts";
 import { cli } from "./cli-process.ts";
+import { LeafProcess } from "./interop/leaf-process.ts";
 import { ServeHarness } from "./serve-harness.ts";
 import { TempDir } from "./temp-dir.ts";
 
@@ -18,10 +19,6 @@ export interface Played {
 
 /** Commands of which no document is shown here, and why. */
 export const NOT_PLAYED: Readonly<Record<string, string>> = {
-  status: "asks a running leaf",
-  peers: "asks a running leaf",
-  "sync now": "asks a running leaf",
-  "sync status": "asks a running leaf",
   "repo bisect run": "prints what the command that it runs prints",
 };
 
@@ -59,7 +56,8 @@ export async function playScenario(): Promise<Played[]> {
   using folder = new TempDir("json");
   const repository = folder.join("r.fossil");
   const played = [...(await playAlone(folder, repository)), ...(await playCheckout(folder, repository))];
-  return [...played, ...(await playRemote(folder, repository))];
+  played.push(...(await playRemote(folder, repository)));
+  return [...played, ...(await playLeaf(folder, repository))];
 }
 
 /** On the file alone. */
@@ -307,4 +305,21 @@ async function playRemote(folder: TempDir, repository: string): Promise<Played[]
   await here.run(["repo", "user", "add", "eve"]);
   await here.run(["repo", "user", "passwd", "eve", "--password-file", password]);
   return [...bare.played, ...here.played];
+}
+
+/** With a leaf that has a peer. */
+async function playLeaf(folder: TempDir, repository: string): Promise<Played[]> {
+  await using peer = new ServeHarness(repository);
+  const clone = folder.join("clone.fossil");
+  const leaf = await LeafProcess.start(clone, ["--peer", peer.url]);
+  try {
+    const here = new Player(["-R", clone]);
+    await here.run(["sync", "now"]);
+    await here.run(["status"]);
+    await here.run(["sync", "status"]);
+    await here.run(["peers"]);
+    return here.played;
+  } finally {
+    await leaf.stop();
+  }
 }

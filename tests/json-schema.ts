@@ -47,6 +47,9 @@ const MAY_BE_NULL: Readonly<Record<string, readonly string[]>> = {
   "repo user add": ["mtime"],
   "repo user ls": ["mtime"],
   "repo user update": ["mtime"],
+  status: ["http", "last", "lastGood", "lastFailed"],
+  "sync status": ["http", "last", "lastGood", "lastFailed"],
+  peers: ["last", "lastGood", "lastFailed"],
   "repo verify": ["hash"],
 };
 
@@ -75,6 +78,8 @@ export function inferSchema(samples: readonly unknown[], name = ""): Schema {
   const isNullable = values.length < samples.length;
   if (values.length === 0) return {};
   const types = [...new Set(values.map(typeOf))].sort();
+  // Milliseconds may have a fraction.
+  if (types[0] === "integer" && name.endsWith("Ms")) types[0] = "number";
   const numbers = types.filter((type) => type === "integer" || type === "number");
   const type = numbers.length === 2 ? types.filter((one) => one !== "integer") : types;
   const all = isNullable ? [...type, "null"] : type;
