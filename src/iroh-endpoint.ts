@@ -42,6 +42,8 @@ export class IrohEndpoint {
   readonly id: string;
   private readonly open = new Set<IrohConnection>();
   private readonly reached = new Map<string, Promise<IrohConnection>>();
+  /** Of `reached`, those that were. */
+  private readonly inUse = new Map<string, IrohConnection>();
   private handshakeCount = 0;
   private closed = false;
 
@@ -141,10 +143,20 @@ export class IrohEndpoint {
     const connecting = this.connect(address, alpn);
     this.reached.set(key, connecting);
     const forget = () => {
-      if (this.reached.get(key) === connecting) this.reached.delete(key);
+      if (this.reached.get(key) !== connecting) return;
+      this.reached.delete(key);
+      this.inUse.delete(key);
     };
-    connecting.then(({ closed }) => closed.then(forget), forget);
+    connecting.then((connection) => {
+      if (this.reached.get(key) === connecting) this.inUse.set(key, connection);
+      void connection.closed.then(forget);
+    }, forget);
     return connecting;
+  }
+
+  /** Whether a connection is there that `reach` would give. */
+  isReached(id: string, alpn: string): boolean {
+    return this.inUse.get(`${alpn} ${id}`)?.isOpen === true;
   }
 
   /** What was reached of an endpoint is not used again: it has started anew. */
@@ -152,6 +164,7 @@ export class IrohEndpoint {
     for (const [key, connecting] of this.reached) {
       if (!key.endsWith(` ${id}`)) continue;
       this.reached.delete(key);
+      this.inUse.delete(key);
       connecting.then((connection) => connection.close(IROH_CLOSE.replaced)).catch(() => {});
     }
   }

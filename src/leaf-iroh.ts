@@ -15,7 +15,7 @@ import { readIrohKey } from "./iroh-key.ts";
 import { type AnswerDependencies, answerExchange } from "./leaf-exchange.ts";
 import { LeafIrohLinks } from "./leaf-iroh-links.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
-import { IROH_AVOID_MS, PRESENCE_PEER_MAX_COUNT } from "./limits.ts";
+import { IROH_AVOID_MAX_MS, IROH_AVOID_MS, IROH_DETOUR_MS, PRESENCE_PEER_MAX_COUNT } from "./limits.ts";
 import type { Random } from "./random.ts";
 import type { Transport } from "./transport.ts";
 import { IrohTransport, XFER_ALPN } from "./transport-iroh.ts";
@@ -76,7 +76,7 @@ export async function startLeafIroh(
     },
   });
   let links: LeafIrohLinks | undefined;
-  const avoided = new Map<string, number>();
+  const avoided = new Map<string, Avoided>();
   const allowed = new Set<string>();
   const admit = async (id: string) =>
     allowed.has("any") || allowed.has(id) || (await hosted.allowsEndpoint(id));
@@ -131,22 +131,29 @@ function portOf(secretKey: Uint8Array): number {
   return PRIVATE_PORT_MIN + (digest.readUInt16BE() % (65_536 - PRIVATE_PORT_MIN));
 }
 
-/** @param avoided until when (monotonic) an endpoint is not to be tried */
+/** An endpoint that is not to be tried until then (monotonic), after how long a wait. */
+interface Avoided {
+  readonly until: number;
+  readonly waitMs: number;
+}
+
 function wayTo(
   endpoint: IrohEndpoint,
   address: string,
-  avoided: Map<string, number>,
+  avoided: Map<string, Avoided>,
   clock: Clock,
 ): IrohWay | undefined {
   if (!isEndpoint(endpoint, address)) return undefined;
   const id = endpoint.idOf(address);
-  if ((avoided.get(id) ?? 0) > clock.monotonic()) return undefined;
-  avoided.delete(id);
+  const before = avoided.get(id);
+  if (endpoint.isReached(id, XFER_ALPN)) avoided.delete(id);
+  else if (before !== undefined && before.until > clock.monotonic()) return undefined;
   return {
-    connect: () => new IrohTransport({ endpoint, address, clock }),
+    connect: () => new IrohTransport({ endpoint, address, clock, connectMs: IROH_DETOUR_MS }),
     avoid() {
+      const waitMs = Math.min(IROH_AVOID_MAX_MS, before === undefined ? IROH_AVOID_MS : 2 * before.waitMs);
       if (avoided.size >= PRESENCE_PEER_MAX_COUNT) avoided.clear();
-      avoided.set(id, clock.monotonic() + IROH_AVOID_MS);
+      avoided.set(id, { until: clock.monotonic() + waitMs, waitMs });
     },
   };
 }

@@ -359,8 +359,12 @@ export const IROH_HELLO_MAX_BYTES = 256;
 export const IROH_RETRY_MIN_MS = 500;
 export const IROH_RETRY_MAX_MS = 30_000;
 
-/** How long other ways are taken to a peer that iroh did not lead to. */
+/** How long other ways are taken to a peer that iroh did not lead to, at first and after many failures. */
 export const IROH_AVOID_MS = 60_000;
+export const IROH_AVOID_MAX_MS = 600_000;
+
+/** How long iroh is waited for where there is another way to a peer. */
+export const IROH_DETOUR_MS = 1_500;
 
 /** Bytes that cross the border to iroh at a time. */
 export const IROH_CHUNK_BYTES = 262_144;

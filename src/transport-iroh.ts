@@ -28,6 +28,8 @@ export interface IrohTransportOptions {
   /** Id or ticket of the peer. */
   readonly address: string;
   readonly clock: Clock;
+  /** How long a connection is waited for, which goes on being made; default: until that has failed. */
+  readonly connectMs?: number;
   readonly idleTimeoutMs?: number;
   readonly replyTimeoutMs?: number;
   /** Largest reply as it travels. */
@@ -104,14 +106,27 @@ export class IrohTransport implements Transport {
 
   /** A stream on a connection that is there; nothing of the request has been sent yet, so trying again is no repetition. */
   private async open(): Promise<{ connection: IrohConnection; stream: IrohStream }> {
-    const { endpoint, address } = this.options;
     for (let isLast = false; ; isLast = true) {
-      const connection = await endpoint.reach(address, XFER_ALPN);
+      const connection = await this.reach();
       try {
         return { connection, stream: await connection.openStream() };
       } catch (error) {
         if (isLast || connection.isRefused) throw this.failure(error, connection);
       }
+    }
+  }
+
+  private async reach(): Promise<IrohConnection> {
+    const { endpoint, address, clock, connectMs } = this.options;
+    const reaching = endpoint.reach(address, XFER_ALPN);
+    if (connectMs === undefined) return reaching;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const message = `${this.peer} did not answer within ${connectMs / 1000} s`;
+    const timer = clock.after(connectMs, () => reject(new ProtocolError("peer-unreachable", message)));
+    try {
+      return await Promise.race([reaching, late]);
+    } finally {
+      timer.cancel();
     }
   }
 
