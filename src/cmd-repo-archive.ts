@@ -11,6 +11,7 @@ import { GlobList } from "./checkout-glob.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
+import { isTerminal } from "./cli-terminal.ts";
 import { RepoError, UsageError } from "./errors.ts";
 import type { EpochMs } from "./julian.ts";
 import { resolveName } from "./repo-name.ts";
@@ -71,6 +72,11 @@ function archiving(what: string, ending: string, format: Format) {
           "conflicting-options",
           "the archive and a list cannot both go to standard output",
         );
+      }
+      if (args.output === "-" && isTerminal(1)) {
+        throw new UsageError("binary", "an archive is no text, and this is a terminal", {
+          hint: "name a file, or redirect the output",
+        });
       }
       await withRepository(context, "read", async (open) => {
         const { repo } = open;
