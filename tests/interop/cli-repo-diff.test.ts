@@ -101,7 +101,7 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     ["-Z"],
     ["--strip-trailing-cr"],
     ["-N"],
-    ["--invert", "a.txt", "d"],
+    ["--invert"],
     ["d"],
     ["a.txt", "ü x.txt"],
   ])("%j %j", async (...options) => {
