@@ -26,7 +26,7 @@ const fileCount = numberOption("files", 10_000);
 const report = new Report("commands");
 const stock = newestStock();
 const env = { ...stockEnv("dev"), EDGESYNC_USER: "dev" };
-using temp = new TempDir("commands", "disk");
+using temp = new TempDir("commands");
 
 /** A repository with so many files, in folders of a hundred, changed in ten check-ins. */
 function makeRepository(): string {

@@ -44,6 +44,11 @@ export interface SwitchResult {
  *   `file-unwritable`, `path-is-folder`, `unsafe-path`; NameError `not-a-checkin`
  */
 export function switchTo(checkout: Checkout, target: Rid, options: SwitchOptions = {}): SwitchResult {
+  // One snapshot: thousands of files are read, and each read by itself would take and release a lock.
+  return checkout.repo.db.snapshot(() => change(checkout, target, options));
+}
+
+function change(checkout: Checkout, target: Rid, options: SwitchOptions): SwitchResult {
   const force = options.force || options.keep;
   return changeTree(checkout, (tree) => {
     const before = force ? [] : refreshClean(checkout);
@@ -51,20 +56,20 @@ export function switchTo(checkout: Checkout, target: Rid, options: SwitchOptions
     else if (checkout.vid === target) return NOTHING;
     loadVfile(checkout, target, options.forceMissing);
     const rows = vfileRows(checkout, target);
-    const change = options.keep
+    const result = options.keep
       ? NOTHING
       : replaceFiles(checkout, before, rows, tree, options.force ?? false);
     if (options.keep) for (const row of rows) tree.setExecutable(row.pathname, row.isexe !== 0);
     checkout.db.prepare("DELETE FROM vfile WHERE vid!=?").run(target);
     checkout.settings.refresh();
     const kept = makeEmptyFolders(checkout, tree);
-    tree.removeEmptyFolders(change.removed, kept);
+    tree.removeEmptyFolders(result.removed, kept);
     writeManifestFiles(checkout, target, tree);
     checkout.setCheckIn(target);
     checkout.dropUndo();
     checkout.db.prepare("DELETE FROM vmerge").run();
     if (options.setTimes) setTimes(checkout, tree);
-    return change;
+    return result;
   });
 }
 

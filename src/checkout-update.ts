@@ -58,7 +58,9 @@ export type UpdateStep = {
  * @throws RepoError `content-missing`, `not-a-file`, `disk-full`, and others of `TreeChange`; NameError `not-a-checkin`
  */
 export function updateTo(checkout: Checkout, target: Rid, options: UpdateOptions): UpdateStep[] {
-  return changeTree(checkout, (tree) => update(checkout, target, tree, options), options);
+  return checkout.repo.db.snapshot(() =>
+    changeTree(checkout, (tree) => update(checkout, target, tree, options), options),
+  );
 }
 
 function update(checkout: Checkout, target: Rid, tree: TreeChange, options: UpdateOptions): UpdateStep[] {
