@@ -2,8 +2,8 @@
  * News of unversioned files. They have no place in an announcement, which tells of artifacts; the hash of their catalog
  * is part of what a peer tells of itself (`presence-message`), and a change of it is told at once:
  *
- *     here     after a commit, once none came for `FILES_NEWS_PAUSE_MS`, the hash is computed, in a thread that reads, and
- *              told if it is not what was told last
+ *     here     `FILES_NEWS_PAUSE_MS` after a commit, for it and all that came meanwhile, the hash is computed, in a thread
+ *              that reads, and told if it is not what was told last
  *     there    a peer whose hash has changed, and is not ours, has news; one that says the same as before has not
  *
  * A repository that has never had such a file costs one look at its schema for each commit.
@@ -25,6 +25,7 @@ export class FilesNews {
   private told: Hash | undefined;
   private readonly heard = new Map<string, Hash>();
   private timer: Timer | undefined;
+  private stopped = false;
 
   constructor(
     private readonly options: FilesNewsOptions,
@@ -35,8 +36,11 @@ export class FilesNews {
   onCommit({ db }: Repo): void {
     const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name='unversioned'");
     if (table.value() === undefined) return;
-    this.timer?.cancel();
-    this.timer = this.clock.after(FILES_NEWS_PAUSE_MS, () => void this.look());
+    // Not begun anew with each commit, or it would wait for ever while they keep coming.
+    this.timer ??= this.clock.after(FILES_NEWS_PAUSE_MS, () => {
+      this.timer = undefined;
+      void this.look();
+    });
   }
 
   /** This peer has told others of this hash. */
@@ -57,11 +61,12 @@ export class FilesNews {
   }
 
   stop(): void {
+    this.stopped = true;
     this.timer?.cancel();
   }
 
   private async look(): Promise<void> {
     const hash = await this.options.read().catch(() => this.told);
-    if (hash !== this.told) await this.options.tell();
+    if (hash !== this.told && !this.stopped) await this.options.tell();
   }
 }
