@@ -5,7 +5,7 @@
  *
  * Source: Fossil `src/diff.c`, `annotate_file`.
  */
-import { matchLines } from "./diff-match.ts";
+import { MatchTarget } from "./diff-match.ts";
 import { type DiffOptions, LINE_KEYS, splitLines } from "./diff-text.ts";
 import { NameError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
@@ -58,13 +58,13 @@ export function annotate(repo: Repo, checkIn: Rid, name: string, options: Annota
   if (lines === undefined) throw new RepoError("binary", `${JSON.stringify(name)} is no text`);
   const owner = new Int32Array(lines.length).fill(-1);
   let openCount = lines.length;
-  const keyOf = LINE_KEYS[options.ignore ?? "nothing"];
+  const target = new MatchTarget(lines, LINE_KEYS[options.ignore ?? "nothing"]);
   for (const [i, row] of rows.slice(1).entries()) {
     if (openCount === 0) break;
     const older = linesOf(repo, row);
     if (older === undefined) continue;
     let at = 0;
-    for (const { copied, inserted } of matchLines(older, lines, keyOf, undefined, false)) {
+    for (const { copied, inserted } of target.editsFrom(older)) {
       at += copied;
       for (const end = at + inserted; at < end; at++) {
         if (owner[at] !== -1) continue;

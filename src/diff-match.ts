@@ -54,18 +54,47 @@ const SURE_PART = 7;
  *
  * @param keyOf what of a line is compared; the line itself unless given
  * @param residueOf the hash that decides where lines are looked for (`diff-chains.ts`)
- * @param isMoved whether blocks are moved to where they read best: for diffs and merges, not for annotations
  */
 export function matchLines(
   from: readonly string[],
   to: readonly string[],
   keyOf?: (line: string) => string,
   residueOf: Residue = lineResidue,
-  isMoved = true,
 ): Edit[] {
-  const matcher = new Matcher(from, to, keyOf, residueOf);
+  const target = new MatchTarget(to, keyOf, residueOf);
+  const matcher = new Matcher(from, target);
   const edits = matcher.run();
-  if (isMoved) moveBlocks(edits, from, to, matcher);
+  moveBlocks(edits, from, to, matcher);
+  return trimmed(edits);
+}
+
+/** A text that many others are matched with, as the versions of a file are with the newest. */
+export class MatchTarget {
+  /** What of each line is compared. */
+  readonly keys: readonly string[];
+  private made: LineIndex | undefined;
+
+  constructor(
+    readonly lines: readonly string[],
+    readonly keyOf: ((line: string) => string) | undefined,
+    private readonly residueOf: Residue = lineResidue,
+  ) {
+    this.keys = keyOf === undefined ? lines : lines.map(keyOf);
+  }
+
+  /** Edits that turn `from` into this text, as they are found: blocks are not moved to where they read best. */
+  editsFrom(from: readonly string[]): Edit[] {
+    return trimmed(new Matcher(from, this).run());
+  }
+
+  /** @internal Made when first asked: many changes need none. */
+  get index(): LineIndex {
+    this.made ??= makeIndex(this.keys, this.residueOf);
+    return this.made;
+  }
+}
+
+function trimmed(edits: OpenEdit[]): Edit[] {
   while (edits.length > 0 && isEmpty(edits.at(-1)!)) edits.pop();
   return edits;
 }
@@ -76,22 +105,26 @@ class Matcher {
   /** What of each line is compared. */
   readonly keys1: readonly string[];
   readonly keys2: readonly string[];
-  private made: LineIndex | undefined;
+  private made: Int32Array | undefined;
   private readonly edits: OpenEdit[] = [];
 
   constructor(
     private readonly from: readonly string[],
-    to: readonly string[],
-    keyOf: ((line: string) => string) | undefined,
-    private readonly residueOf: Residue,
+    private readonly target: MatchTarget,
   ) {
+    const { keyOf, keys } = target;
     this.keys1 = keyOf === undefined ? from : from.map(keyOf);
-    this.keys2 = keyOf === undefined ? to : to.map(keyOf);
+    this.keys2 = keys;
   }
 
-  /** Made when first asked: many changes need none. */
-  private get index(): LineIndex {
-    this.made ??= makeIndex(this.keys1, this.keys2, this.residueOf);
+  /** By line of the first text: the id of the equal ones of the second, or -1. */
+  private get ids1(): Int32Array {
+    if (this.made === undefined) {
+      const { ids } = this.target.index;
+      const made = new Int32Array(this.keys1.length);
+      for (let i = 0; i < made.length; i++) made[i] = ids.get(this.keys1[i]!) ?? -1;
+      this.made = made;
+    }
     return this.made;
   }
 
@@ -158,18 +191,20 @@ class Matcher {
 
   private indexedBlock(span: Span, cutoff: number): { best: Span | undefined; wasCut: boolean } {
     const { start1, end1, start2, end2 } = span;
-    const { ids1, ids2, chains } = this.index;
+    const { ids1 } = this;
+    const { ids2, chains } = this.target.index;
     const width = end1 - start1 + (end2 - start2);
     const middle = (start1 + end1) >> 1;
     let best: Span | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
     let previous: Span = { start1, end1: start1, start2, end2: start2 };
     let wasCut = false;
-    // The last line of a span begins no block: Fossil's diffs depend on it.
-    const isElsewhere = (i: number, j: number) => j < start2 || j + 1 >= end2 || ids1[i] !== ids2[j];
     for (let i = start1; i < end1; i++) {
-      let j = chains.last(ids1[i]!);
-      for (let passed = 0; j >= 0 && isElsewhere(i, j); j = chains.before(j)) {
+      const id = ids1[i]!;
+      if (id < 0) continue;
+      let j = chains.last(id);
+      // The last line of a span begins no block: Fossil's diffs depend on it.
+      for (let passed = 0; j >= 0 && (j < start2 || j + 1 >= end2 || id !== ids2[j]); j = chains.before(j)) {
         if (passed++ > cutoff) {
           wasCut = true;
           j = -1;
@@ -265,32 +300,29 @@ function trimBlanks(line: string): string {
   return trimTrailing(line.slice(start));
 }
 
-/** Lines by number instead of by text. */
+/** Lines of the second text by number instead of by text. */
 interface LineIndex {
+  /** By text of a line. */
+  readonly ids: ReadonlyMap<string, number>;
   /** By line, equal for lines that are equal. */
-  readonly ids1: Int32Array;
   readonly ids2: Int32Array;
-  /** Where lines of the second text are. */
+  /** Where lines are. */
   readonly chains: LineChains;
 }
 
-function makeIndex(keys1: readonly string[], keys2: readonly string[], residueOf: Residue): LineIndex {
+function makeIndex(keys: readonly string[], residueOf: Residue): LineIndex {
   const ids = new Map<string, number>();
-  const idsOf = (keys: readonly string[]) => {
-    const made = new Int32Array(keys.length);
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i]!;
-      let id = ids.get(key);
-      if (id === undefined) {
-        id = ids.size;
-        ids.set(key, id);
-      }
-      made[i] = id;
+  const ids2 = new Int32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = ids.size;
+      ids.set(key, id);
     }
-    return made;
-  };
-  const [ids1, ids2] = [idsOf(keys1), idsOf(keys2)];
-  return { ids1, ids2, chains: new LineChains([...ids.keys()], ids2, residueOf) };
+    ids2[i] = id;
+  }
+  return { ids, ids2, chains: new LineChains([...ids.keys()], ids2, residueOf) };
 }
 
 /** Is the pair of lines within a block that is known already? */
