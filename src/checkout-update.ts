@@ -19,7 +19,7 @@
 import type { FilePermission } from "./artifact-types.ts";
 import { changeTree } from "./checkout-change.ts";
 import type { Checkout, UndoRecorder } from "./checkout-db.ts";
-import { readDisk } from "./checkout-disk.ts";
+import { diskFile, readDisk } from "./checkout-disk.ts";
 import { makeEmptyFolders } from "./checkout-empty-folders.ts";
 import { writeManifestFiles } from "./checkout-manifest-files.ts";
 import { freeName } from "./checkout-sidecar.ts";
@@ -28,6 +28,7 @@ import { setTimes } from "./checkout-times.ts";
 import type { TreeChange } from "./checkout-tree.ts";
 import { matchFiles, type UpdatePair } from "./checkout-update-match.ts";
 import { CHANGE, loadVfile, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
+import { type MergeOp, MergeStat, type UpdatedFile } from "./merge-stat.ts";
 import { mergeText } from "./merge-text.ts";
 import type { Rid } from "./repo-content.ts";
 
@@ -98,27 +99,39 @@ function settle(
   writeManifestFiles(checkout, stays, tree);
 }
 
+const EDITED_AND_DELETED = "edited locally but deleted by update";
+
 class Update {
   readonly steps: UpdateStep[] = [];
   readonly removed: string[] = [];
   /** Names of files whose permission was changed here. */
   readonly ownPermission = new Set<string>();
+  private readonly stat: MergeStat;
+  /** The one at work on. */
+  private file!: UpdatedFile;
 
   constructor(
     private readonly checkout: Checkout,
     private readonly tree: TreeChange,
     private readonly undo: UndoRecorder,
     private readonly target: Rid,
-  ) {}
+  ) {
+    this.stat = new MergeStat(checkout);
+  }
 
-  apply({ name, newName, current, next }: UpdatePair): void {
+  apply(pair: UpdatePair): void {
+    const { name, newName, current, next } = pair;
     const { db } = this.checkout;
+    const { rid = 0 } = current ?? {};
+    const sizeBefore = diskFile(`${this.checkout.root}/${newName}`, false)?.size ?? -1;
+    this.file = { name, newName, rid, targetRid: next?.rid ?? 0, sizeBefore };
     if (current?.deleted && next) db.prepare("UPDATE vfile SET deleted=1 WHERE id=?").run(next.id);
     if (isPermissionChange(current) && next) this.ownPermission.add(next.pathname);
     if (current === undefined) this.add(next!);
     else if (next === undefined) this.drop(current);
     else if (current.rid === 0) {
       this.steps.push({ op: "CONFLICT", name, conflict: "added here and in the target" });
+      this.note("CONFLICT", 1, "duplicate file");
     } else if (current.rid !== next.rid && (current.chnged === 0 || current.deleted))
       this.replace(current, next);
     else if (!current.deleted && current.disk === undefined) this.replace(current, next);
@@ -141,6 +154,7 @@ class Update {
     const copy = this.keepCopy(name);
     this.write(next);
     this.steps.push({ op: "ADD", name, copy, conflict: "overwrites an unmanaged file" });
+    this.note("CONFLICT", 1, "new file overwrites unmanaged file");
   }
 
   private replace(current: TrackedFile, next: VfileRow): void {
@@ -148,6 +162,7 @@ class Update {
     const isWhole = current.chnged === 0 && current.disk !== undefined;
     this.write(next, isWhole ? this.content(current.rid) : undefined);
     const isRemoved = current.deleted !== 0;
+    this.note("UPDATE");
     this.steps.push({
       op: "UPDATE",
       name: current.pathname,
@@ -161,7 +176,8 @@ class Update {
     if (rid === 0) {
       this.checkout.db.prepare("UPDATE vfile SET vid=? WHERE id=?").run(this.target, id);
     } else if (chnged !== 0) {
-      this.steps.push({ op: "CONFLICT", name, conflict: "edited locally but deleted by update" });
+      this.steps.push({ op: "CONFLICT", name, conflict: EDITED_AND_DELETED });
+      this.note("CONFLICT", 1, EDITED_AND_DELETED);
     } else {
       this.undo.save(name);
       this.tree.remove(name, this.content(rid));
@@ -176,6 +192,7 @@ class Update {
     const names = name === newName ? { name } : { name, newName };
     if (current.islink || next.islink || disk?.kind !== "file") {
       this.steps.push({ op: "CONFLICT", ...names, conflict: "a link cannot be merged" });
+      this.note("CONFLICT");
       return;
     }
     this.undo.save(name);
@@ -188,9 +205,11 @@ class Update {
       const copy = this.keepCopy(name);
       this.tree.write(newName, theirs, permission);
       this.steps.push({ op: "CONFLICT", ...names, copy, conflict: "a binary file cannot be merged" });
+      this.note("ERROR", 1, "cannot merge binary file");
     } else {
       this.tree.write(newName, merged.content, permission);
       const count = merged.conflictCount;
+      this.note(count === 0 ? "MERGE" : "CONFLICT", count, count === 0 ? undefined : "merge conflicts");
       this.steps.push({
         op: count === 0 ? "MERGE" : "CONFLICT",
         ...names,
@@ -201,6 +220,10 @@ class Update {
       this.tree.remove(name);
       this.removed.push(name);
     }
+  }
+
+  private note(op: MergeOp, conflictCount = 0, message?: string): void {
+    this.stat.noteUpdate(this.file, { op, conflictCount, ...(message !== undefined && { message }) });
   }
 
   private write(row: VfileRow, known?: () => Uint8Array): void {

@@ -1,5 +1,5 @@
 /**
- * What the last merge did to each file, as Fossil since 2.26 keeps it for `fossil merge-info` (`src/merge.c`). Rows of a
+ * What the last merge or update did to each file, as Fossil since 2.26 keeps it for `fossil merge-info` (`src/merge.c`). Rows of a
  * merge replace those of the one before.
  *
  *     mergestat(op, fnp, ridp, fn, ridv, sz, fnm, ridm, fnr, nc, msg)
@@ -22,6 +22,18 @@ export interface MergeNote {
   readonly sizeBefore?: number | undefined;
   readonly conflictCount?: number;
   readonly message?: string;
+}
+
+/** A file of an update. */
+export interface UpdatedFile {
+  readonly name: string;
+  /** In the target. */
+  readonly newName: string;
+  /** Contents; 0 where there is none. */
+  readonly rid: number;
+  readonly targetRid: number;
+  /** On disk, under the new name; -1 when it was not there. */
+  readonly sizeBefore: number;
 }
 
 const TABLE_SQL = `
@@ -61,6 +73,16 @@ export class MergeStat {
         conflictCount ?? 0,
         message ?? null,
       );
+  }
+
+  /** What an update did: V and T stand for the pivot and what is merged. */
+  noteUpdate(file: UpdatedFile, { op, conflictCount = 0, message }: MergeNote): void {
+    const { name, newName, rid, targetRid, sizeBefore } = file;
+    this.checkout.db
+      .prepare(
+        `INSERT INTO mergestat(op,fnp,ridp,fn,ridv,sz,fnm,ridm,fnr,nc,msg) VALUES(?1,?2,?3,?4,NULL,?5,?2,?6,?4,?7,?8)`,
+      )
+      .run(op, name, rid, newName, sizeBefore, targetRid, conflictCount, message ?? null);
   }
 
   renamed(from: string): void {
