@@ -23,7 +23,7 @@ import { TempDir } from "../temp-dir.ts";
 export const WIRES = ["http", "nats", "iroh"] as const;
 export type Wire = (typeof WIRES)[number];
 
-/** A kill falls within this time after the leaf is ready. */
+/** A kill falls within this time after the leaf's first answer. */
 const LIFE_MAX_MS = 400;
 const deps = { clock: systemClock, random: systemRandom };
 
@@ -73,6 +73,8 @@ export class LeafKills implements AsyncDisposable {
     const way = await this.open(leaf);
     const before = this.artifacts.size + this.files.size;
     const end = new AbortController();
+    // To connect takes longer than to push: a life begins with what the leaf answers first.
+    await this.push(way.transport, end.signal);
     const timer = setTimeout(() => {
       void leaf.kill();
       end.abort(new Error("killed"));

@@ -1,0 +1,94 @@
+/** Real programs over lines with faults: stock Fossil and a leaf, leaves over a nats-server that is killed and started again. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync, rmSync } from "node:fs";
+import { DaemonProcess } from "../interop/daemon-process.ts";
+import { copyFixture } from "../interop/fixture.ts";
+import { LeafProcess } from "../interop/leaf-process.ts";
+import { startNatsServer } from "../interop/nats-server.ts";
+import { newestStock } from "../interop/stock.ts";
+import { artifactSet, copyRepository } from "../interop/tables.ts";
+import { TempDir } from "../temp-dir.ts";
+import { FaultProxy, type LineFaults } from "./fault-proxy.ts";
+
+const stock = newestStock();
+let temp: TempDir;
+afterEach(() => temp.remove());
+
+const isPublic = (line: string) => !line.endsWith(" private");
+
+describe("stock clones from a leaf and syncs with it", () => {
+  test.each<[string, LineFaults, attempts: number]>([
+    ["a line that is far and narrow", { delayMs: 20, jitterMs: 30, bytesPerSecond: 400_000 }, 1],
+    ["a line that breaks", { reset: 0.08 }, 40],
+    ["a line that turns bits", { flip: 0.25 }, 60],
+  ])(
+    "over %s",
+    async (_, faults, attempts) => {
+      temp = new TempDir("proxy");
+      const served = await copyFixture(temp, stock);
+      await stock.ok(["user", "capabilities", "nobody", "gio", "-R", served]);
+      await using leaf = await LeafProcess.start(served);
+      await using proxy = await FaultProxy.start(Number(new URL(leaf.url).port), 3n);
+      proxy.faults = faults;
+      const url = `http://127.0.0.1:${proxy.port}/`;
+      const clone = temp.join("clone.fossil");
+      const wanted = artifactSet(served).filter(isPublic).join("\n");
+      /** Stock may say that all is well with a clone that ended early: what counts is what is there. */
+      const isWhole = async () => existsSync(clone) && artifactSet(clone).join("\n") === wanted;
+      for (let i = 0; i < attempts && !(await isWhole()); i++) {
+        for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(clone + suffix, { force: true });
+        await stock.run(["clone", url, clone, "--no-open"]);
+      }
+      expect(await isWhole()).toBe(true);
+      await stock.ok(["wiki", "create", "News", "-", "-R", clone], { input: "what is new" });
+      const now = () => artifactSet(clone).join("\n");
+      const isThere = () => artifactSet(served).filter(isPublic).join("\n") === now();
+      for (let i = 0; i < attempts && !isThere(); i++) await stock.run(["sync", url, "-R", clone, "--once"]);
+      expect(isThere()).toBe(true);
+      expect(await stock.ok(["test-integrity", "-R", served])).toMatch(/\b0 errors/);
+      if (faults.reset !== undefined) expect(proxy.counts.resets).toBeGreaterThan(0);
+      if (faults.flip !== undefined) expect(proxy.counts.flips).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+});
+
+test("leaves agree over a nats-server that is cut off, killed, and started again", async () => {
+  temp = new TempDir("proxy");
+  const project = temp.join("a.fossil");
+  await stock.ok(["new", project, "--admin-user", "ann"]);
+  await stock.ok(["user", "capabilities", "nobody", "gio", "-R", project]);
+  const other = temp.join("b.fossil");
+  copyRepository(project, other);
+  let nats = await startNatsServer("");
+  const { port } = nats;
+  await using proxy = await FaultProxy.start(port, 5n);
+  const server = `nats://127.0.0.1:${proxy.port}`;
+  await using _a = await DaemonProcess.start("leaf", "--repo", project, "--nats", server, "--poll", "3s");
+  await using _b = await DaemonProcess.start("leaf", "--repo", other, "--nats", server, "--poll", "3s");
+  let pages = 0;
+  const say = async (file: string) => {
+    const words = ["wiki", "create", `Page ${++pages}`, "-", "-R", file, "--user", "ann"];
+    await stock.ok(words, { input: `said ${pages}` });
+  };
+  const agree = async () => {
+    const deadline = performance.now() + 40_000;
+    while (artifactSet(project).join() !== artifactSet(other).join() && performance.now() < deadline)
+      await Bun.sleep(50);
+    expect(artifactSet(project)).toEqual(artifactSet(other));
+    expect(artifactSet(project)).toHaveLength(pages + 1);
+  };
+  proxy.faults = { delayMs: 10, jitterMs: 20 };
+  await say(project);
+  await agree();
+  proxy.isCut = true;
+  await Promise.all([say(project), say(other)]);
+  proxy.isCut = false;
+  await agree();
+  await nats.stop();
+  proxy.resetAll();
+  await say(other);
+  nats = await startNatsServer("", port);
+  await agree();
+  await nats.stop();
+}, 150_000);

@@ -1,0 +1,104 @@
+/**
+ * A TCP proxy between real programs that does what networks do: delay, jitter, a narrow line, resets, bytes that turn, a
+ * partition in which nothing passes and nothing is closed. Chance comes from a seed.
+ */
+import type { AddressInfo } from "node:net";
+import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
+import { type Random, randomBelow, seededRandom } from "../../src/random.ts";
+
+export interface LineFaults {
+  /** Each way, in milliseconds: at least, and by chance so much more. */
+  readonly delayMs?: number;
+  readonly jitterMs?: number;
+  /** Each way and for each connection. */
+  readonly bytesPerSecond?: number;
+  /** Per chunk: the connection is reset. */
+  readonly reset?: number;
+  /** Per chunk: a bit is turned. */
+  readonly flip?: number;
+}
+
+export class FaultProxy implements AsyncDisposable {
+  faults: LineFaults = {};
+  /** Nothing passes, and nobody is told. */
+  isCut = false;
+  readonly counts = { connections: 0, resets: 0, flips: 0 };
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: number,
+    private readonly random: Random,
+  ) {}
+
+  static async start(targetPort: number, seed = 1n): Promise<FaultProxy> {
+    const server = createServer({ allowHalfOpen: true });
+    const proxy = new FaultProxy(server, targetPort, seededRandom(seed));
+    server.on("connection", (client) => proxy.accept(client));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Ends every connection as a crash of the machine between would. */
+  resetAll(): void {
+    for (const socket of this.sockets) socket.resetAndDestroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private accept(client: Socket): void {
+    this.counts.connections++;
+    const server = connectTo({ port: this.target, host: "127.0.0.1", allowHalfOpen: true });
+    this.join(client, server);
+    this.join(server, client);
+  }
+
+  private join(from: Socket, to: Socket): void {
+    this.sockets.add(from);
+    /** When the line is free again; nothing overtakes. */
+    let freeAt = 0;
+    const later = (bytes: number, run: () => void): void => {
+      const { delayMs = 0, jitterMs = 0, bytesPerSecond } = this.faults;
+      const now = performance.now();
+      const sendingMs = bytesPerSecond === undefined ? 0 : (bytes / bytesPerSecond) * 1000;
+      freeAt = Math.max(freeAt, now + delayMs + jitterMs * this.random.float()) + sendingMs;
+      setTimeout(run, freeAt - now);
+    };
+    const pass = (run: () => void): void => {
+      if (!this.isCut) run();
+      else setTimeout(() => pass(run), 20);
+    };
+    from.on("data", (chunk) => {
+      const bytes = Buffer.from(chunk as Buffer);
+      if (this.random.float() < (this.faults.reset ?? 0)) {
+        this.counts.resets++;
+        for (const socket of [from, to]) socket.resetAndDestroy();
+        return;
+      }
+      if (this.random.float() < (this.faults.flip ?? 0)) {
+        this.counts.flips++;
+        bytes[randomBelow(this.random, bytes.length)]! ^= 1 << randomBelow(this.random, 8);
+      }
+      from.pause();
+      later(bytes.length, () =>
+        pass(() => {
+          if (!to.destroyed) to.write(bytes);
+          from.resume();
+        }),
+      );
+    });
+    from.on("end", () => later(0, () => pass(() => to.end())));
+    from.on("error", () => {});
+    from.on("close", () => {
+      this.sockets.delete(from);
+      if (!this.isCut && !from.readableEnded) to.destroy();
+    });
+  }
+}
