@@ -90,7 +90,9 @@ export class LeafKills implements AsyncDisposable {
     const words = ["leaf", "--repo", this.path];
     if (this.wire === "http") return DaemonProcess.start(...words, "--serve-http", "127.0.0.1:0");
     if (this.wire === "nats") return DaemonProcess.start(...words, "--nats-listen", "127.0.0.1:0");
-    this.endpoint ??= await IrohEndpoint.start(
+    // Another for each life: one that was connected to the leaf before finds out later that it is gone.
+    await this.endpoint?.close();
+    this.endpoint = await IrohEndpoint.start(
       { secretKey: systemRandom.bytes(32), relay: "disabled", host: "127.0.0.1" },
       { clock: systemClock, log: silentLogger },
     );
