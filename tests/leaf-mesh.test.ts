@@ -261,13 +261,11 @@ describe("news", () => {
     // And the other way, a change of it.
     files(1).add("a.txt", utf8("two"), Math.floor(mtime) + 1, 0);
     await until(() => content(0, "a.txt") === utf8("two").toString(), "the change");
-    files(0).remove("a.txt", Math.floor(mtime) + 2);
-    await until(() => files(1).entry("a.txt")?.hash === undefined, "the end of it");
     expect(files(2).entries()).toEqual([]);
     // Nobody asks again while nothing changes.
     const syncs = () => [0, 1].map((i) => project.leaves[i]!.leaf.keeper!.sync.peers.map((p) => p.syncCount));
     const before = syncs();
-    await Bun.sleep(2 * MESH_SOON_MS);
+    await Bun.sleep(1.3 * MESH_SOON_MS);
     expect(syncs()).toEqual(before);
   }, 30_000);
 

@@ -187,7 +187,7 @@ describe("a link to nats-server", () => {
   }, 30_000);
 
   test("closed as a slow consumer, it comes back, and an exchange in chunks goes on", async () => {
-    const nats = await started('max_pending: 300000, write_deadline: "1s", max_payload: 60000');
+    const nats = await started('max_pending: 300000, write_deadline: "200ms", max_payload: 60000');
     const [here, there] = [await connected([nats.port]), await connected([nats.port])];
     serveNats(there, (message) => message.slice());
     await there.flush();
@@ -201,7 +201,7 @@ describe("a link to nats-server", () => {
         if (bytes < 1_000_000 || isFlooded) return;
         isFlooded = true;
         // Nothing is read meanwhile: this thread waits for the other process.
-        const { success } = Bun.spawnSync([process.execPath, flood, String(nats.port), "60000", "800"]);
+        const { success } = Bun.spawnSync([process.execPath, flood, String(nats.port), "60000", "300"]);
         expect(success).toBe(true);
       },
     });
