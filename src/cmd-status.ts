@@ -3,6 +3,7 @@ import { type CliCommand, command } from "./cli-command.ts";
 import { askLeaf } from "./cli-leaf.ts";
 import { columns } from "./cli-output.ts";
 import { presentRows } from "./cli-present.ts";
+import type { RelayState } from "./leaf-iroh-health.ts";
 import type { IrohStatus, LeafStatus, NatsStatus, PeerStatus } from "./leaf-status.ts";
 import { STATUS_WAIT_MS } from "./limits.ts";
 
@@ -39,15 +40,23 @@ function natsRows({ peerId, servers, announced, heard, pulls }: NatsStatus): str
   ];
 }
 
-function irohRows({ id, connections }: IrohStatus): string[][] {
+function irohRows({ id, relay, connections }: IrohStatus): string[][] {
   return [
     ["iroh", id],
+    ...(relay === null ? [] : [["", `relay ${relay.url ?? "not known"}, ${RELAY_STATES[relay.state]}`]]),
     ...connections.map(({ id: remote, path, address, rttMs }) => [
       "",
       path === null ? `to ${remote}` : `to ${remote}, ${path}, ${address}, ${rttMs} ms`,
     ]),
   ];
 }
+
+const RELAY_STATES: Readonly<Record<RelayState, string>> = {
+  unknown: "not looked at yet",
+  up: "connected",
+  down: "which does not answer",
+  wedged: "which answers, but not connected",
+};
 
 function peers(list: readonly PeerStatus[]): string[][] {
   if (list.length === 0) return [["peers", "none"]];

@@ -20,6 +20,7 @@ export const IROH_CLOSE = {
   refused: { code: 1n, reason: "not-allowed" },
   busy: { code: 2n, reason: "busy" },
   replaced: { code: 3n, reason: "replaced" },
+  silent: { code: 4n, reason: "silent" },
 } as const;
 
 export class IrohConnection {
@@ -38,6 +39,11 @@ export class IrohConnection {
 
   get isOpen(): boolean {
     return this.connection.closeReason() === null;
+  }
+
+  /** All that came on the wire so far. An idle peer is heard every 5 s or so. */
+  get receivedBytes(): number {
+    return this.connection.stats().udpRxBytes;
   }
 
   /** Whether the peer turned us away. */

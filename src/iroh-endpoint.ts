@@ -8,7 +8,8 @@
  * Admission. Who connects has proved its id when the handshake is over; `admit` then decides, before anything it
  * sends is read. While `IROH_CONNECTION_MAX_COUNT` connections are open or being made, others are refused.
  *
- * Connections made here for exchanges are kept and used again (`reach`).
+ * Connections made here for exchanges are kept and used again (`reach`). An endpoint that came to nothing begins anew
+ * (`rebind`).
  */
 import type { Connection, Endpoint, Incoming } from "@number0/iroh";
 import { latin1, utf8 } from "./bytes.ts";
@@ -46,15 +47,17 @@ export class IrohEndpoint {
   private readonly inUse = new Map<string, IrohConnection>();
   private handshakeCount = 0;
   private closed = false;
+  private rebinding: Promise<void> | undefined;
+  private becomingOnline: Promise<boolean> | undefined;
 
   private constructor(
     private readonly iroh: Iroh,
-    private readonly endpoint: Endpoint,
+    private endpoint: Endpoint,
     private readonly options: IrohEndpointOptions,
     private readonly deps: { readonly clock: Clock; readonly log: Logger },
   ) {
     this.id = endpoint.id().toString();
-    if (options.accept !== undefined) void this.acceptAll();
+    this.acceptAll(endpoint);
   }
 
   /** @throws EdgeSyncError `no-iroh`, `iroh-endpoint` */
@@ -64,14 +67,51 @@ export class IrohEndpoint {
   ): Promise<IrohEndpoint> {
     const iroh = await loadIroh();
     try {
-      const endpoint = await bind(iroh, options, options.port ?? 0).catch((error) => {
-        if (options.port === undefined) throw error;
-        return bind(iroh, options, 0);
-      });
-      return new IrohEndpoint(iroh, endpoint, options, deps);
+      return new IrohEndpoint(iroh, await bind(iroh, options), options, deps);
     } catch (error) {
       throw new EdgeSyncError("iroh-endpoint", `no iroh endpoint can be opened: ${irohReason(error)}`);
     }
+  }
+
+  /** The relay over which others may reach this endpoint, as far as it is known; undefined without relays. */
+  get relayUrl(): string | undefined {
+    const { relay } = this.options;
+    if (typeof relay === "object") return relay.url;
+    return relay === "disabled" ? undefined : (this.endpoint.addr().relayUrl() ?? undefined);
+  }
+
+  get hasRelay(): boolean {
+    return this.options.relay !== "disabled";
+  }
+
+  /** Whether the addon has closed it, unasked. */
+  get isDead(): boolean {
+    return !this.closed && this.rebinding === undefined && this.endpoint.isClosed();
+  }
+
+  /** Whether a connection to a relay is there, or comes about within this time. */
+  async isOnline(waitMs: number): Promise<boolean> {
+    const { endpoint } = this;
+    // One that waits is enough.
+    this.becomingOnline ??= endpoint
+      .online()
+      .then(
+        () => endpoint === this.endpoint,
+        () => false,
+      )
+      .finally(() => {
+        this.becomingOnline = undefined;
+      });
+    return Promise.race([this.becomingOnline, this.deps.clock.sleep(waitMs).then(() => false)]);
+  }
+
+  /** Begins anew with the same key. The port is another: the addon keeps those it had. Connections that are open end. */
+  rebind(): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    this.rebinding ??= this.bindAgain().finally(() => {
+      this.rebinding = undefined;
+    });
+    return this.rebinding;
   }
 
   /** Those that are open. */
@@ -179,6 +219,7 @@ export class IrohEndpoint {
 
   async close(): Promise<void> {
     this.closed = true;
+    await this.rebinding?.catch(() => {});
     for (const connection of this.open) connection.close(IROH_CLOSE.done);
     await this.endpoint.close();
   }
@@ -190,10 +231,27 @@ export class IrohEndpoint {
     return kept;
   }
 
-  private async acceptAll(): Promise<void> {
+  private async bindAgain(): Promise<void> {
+    for (const connection of this.open) connection.close(IROH_CLOSE.done);
+    await this.endpoint.close().catch(() => {});
+    const endpoint = await bind(this.iroh, this.options);
+    this.endpoint = endpoint;
+    this.becomingOnline = undefined;
+    if (this.closed) await endpoint.close();
+    else this.acceptAll(endpoint);
+  }
+
+  private acceptAll(endpoint: Endpoint): void {
+    if (this.options.accept === undefined) return;
+    this.acceptFrom(endpoint).catch((error) => {
+      this.deps.log.warn("iroh endpoint takes no more connections", { reason: irohReason(error) });
+    });
+  }
+
+  private async acceptFrom(endpoint: Endpoint): Promise<void> {
     const { connectionMaxCount = IROH_CONNECTION_MAX_COUNT } = this.options;
     for (;;) {
-      const incoming = await this.endpoint.acceptNext();
+      const incoming = await endpoint.acceptNext();
       if (incoming === null) return;
       if (this.handshakeCount + this.open.size >= connectionMaxCount) {
         incoming.refuse().catch(() => {});
@@ -229,7 +287,20 @@ export function peerName(id: string): string {
   return `iroh:${id.slice(0, 10)}`;
 }
 
-async function bind(iroh: Iroh, options: IrohEndpointOptions, port: number): Promise<Endpoint> {
+/** On any other port when that of `options` is in use. */
+async function bind(iroh: Iroh, options: IrohEndpointOptions): Promise<Endpoint> {
+  const { port } = options;
+  if (port !== undefined) {
+    try {
+      return await bindAt(iroh, options, port);
+    } catch {
+      // In use, most likely; if not, what follows fails, too.
+    }
+  }
+  return bindAt(iroh, options, 0);
+}
+
+async function bindAt(iroh: Iroh, options: IrohEndpointOptions, port: number): Promise<Endpoint> {
   const { secretKey, relay, host = "0.0.0.0", accept = {} } = options;
   const builder = iroh.Endpoint.builder();
   if (relay === "default") iroh.presetN0(builder);

@@ -11,14 +11,12 @@
  */
 import type { Broker } from "./broker.ts";
 import type { LocalClient } from "./broker-local.ts";
-import type { Clock } from "./clock.ts";
 import { IROH_CLOSE, type IrohConnection, irohReason } from "./iroh-connection.ts";
 import type { IrohEndpoint } from "./iroh-endpoint.ts";
 import { type IrohRole, LEAFNODE_ALPN } from "./iroh-hello.ts";
-import { LeafIrohLink, linkSubject } from "./leaf-iroh-link.ts";
+import { LeafIrohLink, type LinkDependencies, linkSubject } from "./leaf-iroh-link.ts";
 import { IROH_CONNECT_MS, IROH_RETRY_MAX_MS, IROH_RETRY_MIN_MS } from "./limits.ts";
-import type { Logger } from "./log.ts";
-import { type Random, randomWait } from "./random.ts";
+import { randomWait } from "./random.ts";
 
 /** Connections made at the same time differ by less. */
 const CROSSING_MS = 1_000;
@@ -44,7 +42,7 @@ export class LeafIrohLinks {
     private readonly endpoint: IrohEndpoint,
     private readonly broker: Broker,
     private readonly role: IrohRole,
-    private readonly deps: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+    private readonly deps: LinkDependencies & { readonly isRelayDown: () => boolean },
   ) {
     // So others know that this leaf is linked with them, by whatever way.
     this.client = broker.connect();
@@ -83,7 +81,10 @@ export class LeafIrohLinks {
         else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN, how));
       } catch (error) {
         const reason = irohReason(error);
-        if (reason !== told && !either.aborted) log.warn("iroh peer not reached", { id, reason });
+        // Then it may be this side that is not reached.
+        const ownRelay = this.deps.isRelayDown() ? { ownRelay: "down" } : {};
+        if (reason !== told && !either.aborted)
+          log.warn("iroh peer not reached", { id, reason, ...ownRelay });
         told = reason;
       }
       if (clock.monotonic() - began > LASTED_MS + IROH_CONNECT_MS) {

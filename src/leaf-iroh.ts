@@ -13,6 +13,7 @@ import { IrohEndpoint, type IrohRelay } from "./iroh-endpoint.ts";
 import { type IrohRole, LEAFNODE_ALPN } from "./iroh-hello.ts";
 import { readIrohKey } from "./iroh-key.ts";
 import { type AnswerDependencies, answerExchange } from "./leaf-exchange.ts";
+import { LeafIrohHealth, type RelayState } from "./leaf-iroh-health.ts";
 import { LeafIrohLinks } from "./leaf-iroh-links.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
 import { IROH_AVOID_MAX_MS, IROH_AVOID_MS, IROH_DETOUR_MS, PRESENCE_PEER_MAX_COUNT } from "./limits.ts";
@@ -22,6 +23,7 @@ import { IrohTransport, XFER_ALPN } from "./transport-iroh.ts";
 import { IrohServer } from "./transport-iroh-server.ts";
 import { CONTENT_TYPES } from "./xfer-message.ts";
 
+const RELAY_PING_MS = 3_000;
 const PRIVATE_PORT_MIN = 49_152;
 
 export interface LeafIrohOptions {
@@ -48,6 +50,8 @@ export interface LeafIrohDependencies extends AnswerDependencies {
 export interface LeafIroh {
   readonly endpoint: IrohEndpoint;
   readonly links: LeafIrohLinks;
+  /** How the relay of this leaf is; undefined where it has none. */
+  readonly relay: { readonly url: string | null; readonly state: RelayState } | undefined;
   /** The way to what a peer calls its endpoint, unless it is known to lead nowhere. */
   wayTo(address: string | undefined): IrohWay | undefined;
   /** What a peer calls its endpoint, as it tells everybody. */
@@ -107,22 +111,38 @@ export async function startLeafIroh(
     await endpoint.close();
     throw error;
   }
-  const made = new LeafIrohLinks(endpoint, broker, role, deps);
+  const health = new LeafIrohHealth({ endpoint, hasPeers: () => peers.length > 0, ping: pingRelay }, deps);
+  const isRelayDown = () => health.relay === "down";
+  const made = new LeafIrohLinks(endpoint, broker, role, { ...deps, isRelayDown });
   links = made;
   for (const peer of peers) void made.stayWith(peer);
   return {
     endpoint,
     links: made,
+    get relay() {
+      return endpoint.hasRelay ? { url: endpoint.relayUrl ?? null, state: health.relay } : undefined;
+    },
     wayTo: (address) => (address === undefined ? undefined : wayTo(endpoint, address, avoided, deps.clock)),
     hear(address) {
       if (address !== undefined && isEndpoint(endpoint, address)) made.hear(address);
     },
     async stop() {
+      health.stop();
       made.stop();
       server.stop();
       await endpoint.close();
     },
   };
+}
+
+/** Asks a relay whether it is there, as its clients do. */
+async function pingRelay(url: string): Promise<boolean> {
+  try {
+    const { ok } = await fetch(new URL("/ping", url), { signal: AbortSignal.timeout(RELAY_PING_MS) });
+    return ok;
+  } catch {
+    return false;
+  }
 }
 
 /** One of the ports that are for private use, the same for the same key: so a ticket outlives a restart. */

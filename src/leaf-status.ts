@@ -5,6 +5,7 @@
  */
 import type { EdgeSyncError } from "./errors.ts";
 import type { LeafIroh } from "./leaf-iroh.ts";
+import type { RelayState } from "./leaf-iroh-health.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import type { PeerSyncState, SyncCounts, SyncOutcome } from "./leaf-sync.ts";
 import type { SyncRefusal } from "./leaf-sync-jobs.ts";
@@ -73,6 +74,8 @@ export type IrohStatus = {
   readonly id: string;
   /** Where it is now. */
   readonly ticket: string;
+  /** The relay over which others may reach it; null without. */
+  readonly relay: { readonly url: string | null; readonly state: RelayState } | null;
   readonly connections: readonly IrohConnectionStatus[];
 };
 
@@ -148,7 +151,7 @@ export function irohStatus(iroh: LeafIroh | undefined): IrohStatus | null {
     const { kind = null, address = null, rttMs = null } = connection.path() ?? {};
     return { id: connection.remoteId, path: kind, address, rttMs };
   });
-  return { id: endpoint.id, ticket: endpoint.ticket(), connections };
+  return { id: endpoint.id, ticket: endpoint.ticket(), relay: iroh.relay ?? null, connections };
 }
 
 export function presentStatus({ facts, link, heardAt }: PresentPeer): PresentStatus {

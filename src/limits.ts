@@ -366,6 +366,14 @@ export const IROH_AVOID_MAX_MS = 600_000;
 /** How long iroh is waited for where there is another way to a peer. */
 export const IROH_DETOUR_MS = 1_500;
 
+/** How often a leaf looks after its iroh endpoint; silence of a connection that ends it. */
+export const IROH_HEALTH_MS = 5_000;
+export const IROH_SILENT_MS = 15_000;
+
+/** How long an endpoint may be without any connection, or without the relay that others reach, until it begins anew; most of it after many times. */
+export const IROH_REBIND_MS = 60_000;
+export const IROH_REBIND_MAX_MS = 900_000;
+
 /** Bytes that cross the border to iroh at a time. */
 export const IROH_CHUNK_BYTES = 262_144;
 

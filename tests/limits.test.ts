@@ -153,6 +153,13 @@ const HELD: Readonly<Record<Name, Held>> = {
   IROH_RETRY_MIN_MS: pace("how soon a peer is connected to again"),
   IROH_RETRY_MAX_MS: pace("how late a peer is connected to again"),
   IROH_AVOID_MS: pace("how long other ways are taken"),
+  IROH_AVOID_MAX_MS: pace("how long other ways are taken after many failures"),
+  IROH_DETOUR_MS: pace("how long iroh is waited for where there is another way"),
+  IROH_HEALTH_MS: pace("how often the endpoint is looked after"),
+  IROH_SILENT_MS:
+    "leaf-iroh-health.test.ts: a connection that falls silent is ended, one that is heard is not",
+  IROH_REBIND_MS: pace("how soon an endpoint begins anew"),
+  IROH_REBIND_MAX_MS: pace("how late an endpoint begins anew"),
   IROH_CHUNK_BYTES: pace("pieces in which bytes cross to the addon and back"),
   IROH_KEY_FILE_MAX_BYTES: "iroh-key.test.ts: what is no key is refused, not shown and not written over",
   IROH_CONNECT_MS: pace("how long an endpoint is waited for"),

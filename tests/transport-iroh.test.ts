@@ -193,6 +193,22 @@ describe("connections", () => {
     expect((await failure(from.connect(id, XFER_ALPN))).code).toBe("peer-unreachable");
   });
 
+  test("an endpoint that begins anew is who it was, elsewhere", async () => {
+    const { served, from } = await pair(echo);
+    const { id } = served.endpoint;
+    await transportTo(served, from).exchange(utf8("a\n"));
+    const [connection] = from.connections;
+    await Promise.all([served.endpoint.rebind(), served.endpoint.rebind()]);
+    await connection!.closed;
+    expect(from.idOf(served.endpoint.ticket())).toBe(id);
+    const reply = await transportTo(served, from).exchange(utf8("b\n"));
+    expect(reply.message).toEqual(utf8("b\n"));
+    await served.endpoint.close();
+    expect(served.endpoint.isDead).toBe(false);
+    await served.endpoint.rebind();
+    expect(served.endpoint.connections).toEqual([]);
+  });
+
   test("an endpoint whose port is in use takes another", async () => {
     const port = 50_000 + (process.pid % 10_000);
     const [first, second] = [await endpoint({ port }), await endpoint({ port })];

@@ -1,9 +1,10 @@
 /** Real processes on iroh, by direct addresses: no relay, no directory. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, statSync, writeFileSync } from "node:fs";
 import { TempDir } from "../temp-dir.ts";
 import { DaemonProcess } from "./daemon-process.ts";
 import { edgesyncWords } from "./leaf-process.ts";
+import { until } from "./nats-server.ts";
 import { newestStock } from "./stock.ts";
 
 const stock = newestStock();
@@ -87,5 +88,41 @@ describe("commands", () => {
     expect(await first.stop()).toBe(0);
     await using second = await leaf(project);
     expect(second.addresses["irohId"]).toBe(id!);
+  });
+});
+
+describe("a relay of one's own", () => {
+  test("is asked with the token; whether it is down or the endpoint hangs is told apart", async () => {
+    const asked = new Set<string>();
+    // It answers, but relays nothing.
+    await using relay = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch(request) {
+        asked.add(`${new URL(request.url).pathname} ${request.headers.get("authorization")}`);
+        return new Response();
+      },
+    });
+    const token = folder.join("token");
+    writeFileSync(token, "secret-token\n", { mode: 0o600 });
+    const copy = folder.join("copy.fossil");
+    copyFileSync(project, copy);
+    const start = (file: string, url: string, ...args: readonly string[]) =>
+      DaemonProcess.start("leaf", "--repo", file, "--iroh", "--iroh-relay", url, ...args);
+    await using hanging = await start(
+      project,
+      `http://127.0.0.1:${relay.port}`,
+      "--iroh-relay-token-file",
+      token,
+    );
+    await using alone = await start(copy, "http://127.0.0.1:9");
+    await until(() => hanging.stderr.includes("iroh endpoint has lost its relay"), "the endpoint to hang");
+    await until(() => alone.stderr.includes("iroh relay of this leaf is down"), "the relay to be down");
+    expect(asked).toContain("/relay Bearer secret-token");
+    expect((await run("status", "-R", project)).stdout).toMatch(
+      /relay http\S+, which answers, but not connected/,
+    );
+    expect((await run("status", "-R", copy)).stdout).toMatch(/relay http\S+, which does not answer/);
+    expect(hanging.stderr).not.toContain("secret-token");
   });
 });
