@@ -32,9 +32,7 @@ export type Residue = (line: string) => number;
 
 /** Line numbers count from 0; -1 ends a chain. Lines are known by ids, equal for equal lines. */
 export class LineChains {
-  /** By id. */
-  private readonly chains: Int32Array;
-  /** By chain: its last line. */
+  /** By id: the last line of its chain. */
   private readonly heads: Int32Array;
   /** By line: the one before it in its chain. */
   private readonly nexts: Int32Array;
@@ -45,19 +43,20 @@ export class LineChains {
    */
   constructor(keys: readonly string[], ids: Int32Array, residueOf: Residue) {
     const count = ids.length;
-    this.chains = Int32Array.from(keys, (key) => chainOf(residueOf(key), key.length, count));
-    this.heads = new Int32Array(count).fill(-1);
+    const chains = Int32Array.from(keys, (key) => chainOf(residueOf(key), key.length, count));
+    const last = new Int32Array(count).fill(-1);
     this.nexts = new Int32Array(count);
-    for (const [line, id] of ids.entries()) {
-      const chain = this.chains[id]!;
-      this.nexts[line] = this.heads[chain]!;
-      this.heads[chain] = line;
+    for (let line = 0; line < count; line++) {
+      const chain = chains[ids[line]!]!;
+      this.nexts[line] = last[chain]!;
+      last[chain] = line;
     }
+    this.heads = chains.map((chain) => last[chain]!);
   }
 
   /** The last line in the chain that lines with this id are in. */
   last(id: number): number {
-    return this.heads[this.chains[id]!] ?? -1;
+    return this.heads[id]!;
   }
 
   /** The line before `line` in its chain. */

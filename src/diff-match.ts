@@ -9,27 +9,21 @@
  * after an indentation changed, is passed over. The list is not the shortest there is, but one that reads well, and the
  * one that Fossil prints: two programs that annotate or merge the same file should agree.
  *
- * At the end, unless they are to stay as found, blocks of insertions and of deletions that could as well begin some lines
- * earlier or later are moved to where the lines around them are short, for instance empty.
+ * At the end, unless they are to stay as found, blocks are moved to where they read best (`diff-move.ts`).
  *
  * Cost: lines times the depth of the blocks found; memory: a few numbers for each line.
  *
- * Source of the rules: Fossil `src/diff.c` (2.29), `diff_all`, `longestCommonSequence`, `diff_optimize`.
+ * Source of the rules: Fossil `src/diff.c` (2.29), `diff_all`, `longestCommonSequence`.
  */
 
 import { LineChains, lineResidue, type Residue } from "./diff-chains.ts";
+import { moveBlocks, type OpenEdit } from "./diff-move.ts";
 
 /** So many lines in both, then so many only in the first text, then so many only in the second. */
 export interface Edit {
   readonly copied: number;
   readonly removed: number;
   readonly inserted: number;
-}
-
-interface OpenEdit {
-  copied: number;
-  removed: number;
-  inserted: number;
 }
 
 /** Lines from..end of the first text, and of the second. */
@@ -85,6 +79,11 @@ export class MatchTarget {
   /** Edits that turn `from` into this text, as they are found: blocks are not moved to where they read best. */
   editsFrom(from: readonly string[]): Edit[] {
     return trimmed(new Matcher(from, this).run());
+  }
+
+  /** @internal */
+  get isIndexed(): boolean {
+    return this.made !== undefined;
   }
 
   /** @internal Made when first asked: many changes need none. */
@@ -183,6 +182,16 @@ class Matcher {
 
   /** Whether the index would find anything: a line in both, the last one of the second text left out. */
   private sharesLine({ start1, end1, start2, end2 }: Span): boolean {
+    if (this.target.isIndexed) {
+      const { ids1 } = this;
+      const { ids2 } = this.target.index;
+      for (let i = start1; i < end1; i++) {
+        const id = ids1[i]!;
+        if (id < 0) continue;
+        for (let j = start2; j + 1 < end2; j++) if (ids2[j] === id) return true;
+      }
+      return false;
+    }
     const there = new Set<string>();
     for (let j = start2; j + 1 < end2; j++) there.add(this.keys2[j]!);
     for (let i = start1; i < end1; i++) if (there.has(this.keys1[i]!)) return true;
@@ -195,9 +204,9 @@ class Matcher {
     const { ids2, chains } = this.target.index;
     const width = end1 - start1 + (end2 - start2);
     const middle = (start1 + end1) >> 1;
-    let best: Span | undefined;
     let bestScore = Number.NEGATIVE_INFINITY;
-    let previous: Span = { start1, end1: start1, start2, end2: start2 };
+    let [best1, bestEnd1, best2, bestEnd2] = [start1, start1, start2, start2];
+    let [otherEnd1, other2, otherEnd2] = [start1, start2, start2];
     let wasCut = false;
     for (let i = start1; i < end1; i++) {
       const id = ids1[i]!;
@@ -211,13 +220,19 @@ class Matcher {
           break;
         }
       }
-      if (j < 0 || (best !== undefined && holds(best, i, j + 1)) || holds(previous, i, j + 1)) continue;
-      let [first1, first2] = [i, j];
+      if (j < 0) continue;
+      // Of a block that is known already: the best one, or the last of the others.
+      const past = j + 1;
+      if (i < bestEnd1 && past >= best2 && past < bestEnd2) continue;
+      if (i < otherEnd1 && past >= other2 && past < otherEnd2) continue;
+      let first1 = i;
+      let first2 = j;
       while (first1 > start1 && first2 > start2 && ids1[first1 - 1] === ids2[first2 - 1]) {
         first1--;
         first2--;
       }
-      let [past1, past2] = [i + 1, j + 1];
+      let past1 = i + 1;
+      let past2 = past;
       while (past1 < end1 && past2 < end2 && ids1[past1] === ids2[past2]) {
         past1++;
         past2++;
@@ -225,28 +240,27 @@ class Matcher {
       const skew = Math.abs(first1 - start1 - (first2 - start2));
       const distance = Math.abs(((first1 + past1) >> 1) - middle);
       const score = (past1 - first1) * width - (skew + distance);
-      const found = { start1: first1, end1: past1, start2: first2, end2: past2 };
       if (score > bestScore) {
         bestScore = score;
-        best = found;
-      } else if (past1 > previous.end1) previous = found;
+        best1 = first1;
+        bestEnd1 = past1;
+        best2 = first2;
+        bestEnd2 = past2;
+      } else if (past1 > otherEnd1) {
+        otherEnd1 = past1;
+        other2 = first2;
+        otherEnd2 = past2;
+      }
     }
+    const isFound = bestEnd1 > best1;
+    const best = isFound ? { start1: best1, end1: bestEnd1, start2: best2, end2: bestEnd2 } : undefined;
     return { best, wasCut };
   }
 
   /** The longest block, by trying all pairs of lines. */
-  private longestBlock({ start1, end1, start2, end2 }: Span): Span {
-    const { keys1, keys2 } = this;
-    let [best1, best2, length] = [start1, start2, 0];
-    for (let i = start1; i < end1 - length; i++) {
-      for (let j = start2; j < end2 - length; j++) {
-        if (keys1[i] !== keys2[j] || (length > 0 && keys1[i + length] !== keys2[j + length])) continue;
-        let grown = 1;
-        while (i + grown < end1 && j + grown < end2 && keys1[i + grown] === keys2[j + grown]) grown++;
-        if (grown > length) [best1, best2, length] = [i, j, grown];
-      }
-    }
-    return { start1: best1, end1: best1 + length, start2: best2, end2: best2 + length };
+  private longestBlock(span: Span): Span {
+    if (this.target.isIndexed) return longestCommon(this.ids1, this.target.index.ids2, span);
+    return longestCommon(this.keys1, this.keys2, span);
   }
 
   /**
@@ -325,49 +339,23 @@ function makeIndex(keys: readonly string[], residueOf: Residue): LineIndex {
   return { ids, ids2, chains: new LineChains([...ids.keys()], ids2, residueOf) };
 }
 
-/** Is the pair of lines within a block that is known already? */
-const holds = ({ end1, start2, end2 }: Span, line1: number, line2: number) =>
-  line1 < end1 && line2 >= start2 && line2 < end2;
-
-/** Moves insertions and deletions to where the lines around them are short. */
-function moveBlocks(
-  edits: OpenEdit[],
-  from: readonly string[],
-  to: readonly string[],
-  { keys1, keys2 }: Matcher,
-): void {
-  edits.push({ copied: 0, removed: 0, inserted: 0 });
-  let [at1, at2] = [0, 0];
-  for (const [i, edit] of edits.entries()) {
-    at1 += edit.copied;
-    at2 += edit.copied;
-    const { removed, inserted } = edit;
-    const next = edits[i + 1];
-    if (next !== undefined && (removed === 0) !== (inserted === 0)) {
-      const isInsert = inserted > 0;
-      const [lines, keys, count] = isInsert ? [to, keys2, inserted] : [from, keys1, removed];
-      const at = () => (isInsert ? at2 : at1);
-      const length = (text: readonly string[], line: number) => text[line]?.length ?? 0;
-      while (edit.copied > 0 && keys1[at1 - 1] === keys[at() + count - 1]) {
-        const gain = length(from, at1) + length(lines, at() + count - 1);
-        if (gain <= length(from, at1 - 1) + length(lines, at() + count - 2)) break;
-        at1--;
-        at2--;
-        edit.copied--;
-        next.copied++;
-      }
-      while (next.copied > 0 && keys[at()] === keys[at() + count]) {
-        const gain = length(lines, at()) + length(lines, at() + count - 1);
-        // Fossil looks at the line past a deletion's first, but at the first itself of an insertion.
-        const first = length(lines, isInsert ? at() + 1 : at());
-        if (gain <= first + length(lines, at() + count)) break;
-        at1++;
-        at2++;
-        edit.copied++;
-        next.copied--;
+function longestCommon<T>(
+  lines1: ArrayLike<T>,
+  lines2: ArrayLike<T>,
+  { start1, end1, start2, end2 }: Span,
+): Span {
+  let [best1, best2, length] = [start1, start2, 0];
+  for (let i = start1; i < end1 - length; i++) {
+    for (let j = start2; j < end2 - length; j++) {
+      if (lines1[i] !== lines2[j] || (length > 0 && lines1[i + length] !== lines2[j + length])) continue;
+      let grown = 1;
+      while (i + grown < end1 && j + grown < end2 && lines1[i + grown] === lines2[j + grown]) grown++;
+      if (grown > length) {
+        best1 = i;
+        best2 = j;
+        length = grown;
       }
     }
-    at1 += removed;
-    at2 += inserted;
   }
+  return { start1: best1, end1: best1 + length, start2: best2, end2: best2 + length };
 }
