@@ -48,6 +48,8 @@ const POLL_MS = 60_000;
 const POLLS_OF_PEACE_MAX = 12;
 const MESSAGES_MAX = 20_000;
 const ROUNDS_PER_SYNC_MAX = 100;
+/** Without an artifact either way. */
+const IDLE_ROUNDS_MAX = 12;
 const ENOUGH_PAGES = 1_073_741_823;
 
 export interface SimulationResult {
@@ -416,7 +418,13 @@ class World {
     const dice = new Dice(seed);
     if (isServerLie(lie)) {
       let round = 0;
-      const outcome = await node.syncWithStranger(lie, async () => lieAsServer(lie, dice, round++));
+      const answer = async () => {
+        // At once: who asks for ever dies in the end, and tells nobody.
+        if (round === IDLE_ROUNDS_MAX && lie === "endless-igots")
+          this.defect(`${lie} held ${node.name} for ${round} rounds`);
+        return lieAsServer(lie, dice, round++);
+      };
+      const outcome = await node.syncWithStranger(lie, answer);
       if (outcome !== undefined && round > ROUNDS_PER_SYNC_MAX)
         this.defect(`${lie} held ${node.name} for ${round} rounds`);
       return;
