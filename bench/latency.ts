@@ -1,16 +1,16 @@
 /**
  * How long news takes: from COMMIT returning on one leaf to the check-in crosslinked on another, its transaction committed, two
- * processes on the loopback, over the embedded broker of the first and over nats-server. Commits are made at a steady pace by a connection
- * of its own, so the leaf must notice them like anybody's.
+ * processes on the loopback, over the embedded broker of the first, over nats-server and over iroh. Commits are made at a steady pace by
+ * a connection of its own, so the leaf must notice them like anybody's.
  *
- * The floor is measured in the same run, between the same processes, in the pauses between the commits: two bare NATS
- * round trips of as many bytes and two SQLite commits, one on each side. Clocks are compared over the link, by the
+ * The floor is measured in the same run, between the same processes, in the pauses between the commits: two bare round
+ * trips of as many bytes, on NATS or on streams of iroh, and two SQLite commits, one on each side. Clocks are compared over the link, by the
  * quickest of many round trips.
  *
  * With commits of stock `fossil` time counts from its exit. Last, commits on a Fossil server behind a bridge, of which a
  * leaf has to have each within the bridge's poll and a second.
  *
- *     bun bench/latency.ts [--commits 200] [--stock 40] [--rate 10] [--over broker|nats-server|bridge] [--json]
+ *     bun bench/latency.ts [--commits 200] [--stock 40] [--rate 10] [--over broker|nats-server|iroh|bridge] [--json]
  */
 import { join } from "node:path";
 import { startBridge } from "../src/bridge-service.ts";
@@ -34,6 +34,7 @@ import { startNatsServer } from "../tests/interop/nats-server.ts";
 import { newestStock } from "../tests/interop/stock.ts";
 import { TempDir } from "../tests/temp-dir.ts";
 import { numberOption, percentile, Report, wordOption } from "./harness.ts";
+import { answerBare, askBare } from "./iroh-bare.ts";
 
 const COMMITS = numberOption("commits", 200);
 const STOCK_COMMITS = numberOption("stock", 40);
@@ -73,12 +74,29 @@ async function externalLink(server: string): Promise<NatsLink> {
   return link;
 }
 
-function leafOf(file: string, links: readonly NatsLink[], port: number | undefined, threads?: Threads) {
+interface Linked {
+  readonly port?: number;
+  readonly threads?: Threads | undefined;
+  /** Tickets of leaves that it is linked with over iroh. */
+  readonly irohPeers?: readonly string[];
+}
+
+function leafOf(file: string, links: readonly NatsLink[], { port, threads, irohPeers }: Linked = {}) {
   return startLeaf(
     {
       source: { file },
       http: undefined,
       ...(port !== undefined && { broker: { listen: { host: "127.0.0.1", port } } }),
+      ...(irohPeers !== undefined && {
+        broker: {},
+        iroh: {
+          keyFile: `${file}.iroh-key`,
+          relay: "disabled",
+          allow: ["any"],
+          peers: irohPeers,
+          role: "peer",
+        } as const,
+      }),
       nats: { prefix: "fossil", peerId: undefined, links },
       keep: { peers: [], push: true, pull: true, unversioned: false, private: false, pollMs: 60_000 },
       version: "bench",
@@ -90,20 +108,24 @@ function leafOf(file: string, links: readonly NatsLink[], port: number | undefin
 /** The second process: takes what comes, and says when each check-in was there. */
 async function taker(folder: string, server: string): Promise<void> {
   const file = join(folder, "b.fossil");
-  const probe = await externalLink(server);
   const look = Repo.open(file, { mode: "read", ...deps });
   const newest = look.db.prepare(
-    "SELECT uuid FROM event JOIN blob ON rid=objid WHERE objid>? ORDER BY objid",
+    "SELECT objid, uuid FROM event JOIN blob ON rid=objid WHERE objid>? ORDER BY objid",
   );
   let seen = look.db.prepare("SELECT max(rid) FROM blob").value<number>()!;
-  const told = new BroadcastChannel("crosslinked");
-  told.onmessage = ({ data: at }) => {
-    for (const [hash] of newest.values<[string]>(seen)) probe.publish("bench.there", utf8(`${at} ${hash}`));
-    seen = look.db.prepare("SELECT max(rid) FROM blob").value<number>()!;
-  };
   const url = new URL("./latency-worker.ts", import.meta.url);
   const threads = { readers: workerExecutor<LeafJobs>(url, 2), writers: [workerExecutor<LeafJobs>(url, 1)] };
-  const leaf = await leafOf(file, [await externalLink(server)], undefined, threads);
+  const ticket = /^iroh:(.*)/.exec(server)?.[1];
+  const links = ticket === undefined ? [await externalLink(server)] : [];
+  const leaf = await leafOf(file, links, { threads, ...(ticket !== undefined && { irohPeers: [ticket] }) });
+  const probe = ticket === undefined ? await externalLink(server) : leaf.broker!.link();
+  const told = new BroadcastChannel("crosslinked");
+  told.onmessage = ({ data: at }) => {
+    for (const [rid, hash] of newest.values<[number, string]>(seen)) {
+      probe.publish("bench.there", utf8(`${at} ${hash}`));
+      seen = rid;
+    }
+  };
   const bare = new BareCommits(join(folder, "bare-b.db"));
   const reply = new Uint8Array(BYTES.reply);
   probe.subscribe("bench.clock", (message) => void probe.publish(message.reply, utf8(`${now()}`)));
@@ -113,7 +135,13 @@ async function taker(folder: string, server: string): Promise<void> {
     probe.publish(message.reply, reply);
   });
   await probe.flush();
-  process.stdout.write("ready\n");
+  // A request of the second trip is shorter.
+  const bareTicket = await answerBare(({ length }) => {
+    if (length === BYTES.request) bare.once();
+    return [...reply];
+  });
+  while (leaf.keeper!.mesh.presence.peers.length === 0) await Bun.sleep(20);
+  process.stdout.write(`${bareTicket}\n`);
   await new Response(Bun.stdin.stream()).text();
   look.close();
   bare.close();
@@ -171,7 +199,7 @@ class Arrivals {
   }
 }
 
-async function measure(over: "broker" | "nats-server", report: Report): Promise<void> {
+async function measure(over: "broker" | "nats-server" | "iroh", report: Report): Promise<void> {
   using folder = new TempDir("latency", "disk");
   const [fileA, fileB] = [folder.join("a.fossil"), folder.join("b.fossil")];
   const repo = Repo.create(fileA, { ...deps, user: "ann", password: "x" });
@@ -180,14 +208,21 @@ async function measure(over: "broker" | "nats-server", report: Report): Promise<
   repo.db.exec(`VACUUM INTO '${fileB}'`);
   const external = over === "nats-server" ? await startNatsServer() : undefined;
   const links = external === undefined ? [] : [await externalLink(`nats://127.0.0.1:${external.port}`)];
-  const leaf = await leafOf(fileA, links, external === undefined ? 0 : undefined);
-  const server = external === undefined ? leaf.broker!.addresses.nats! : `nats://127.0.0.1:${external.port}`;
+  const linked: Linked = over === "iroh" ? { irohPeers: [] } : over === "broker" ? { port: 0 } : {};
+  const leaf = await leafOf(fileA, links, linked);
+  const server = {
+    broker: () => leaf.broker!.addresses.nats!,
+    "nats-server": () => `nats://127.0.0.1:${external!.port}`,
+    iroh: () => `iroh:${leaf.iroh!.endpoint.ticket()}`,
+  }[over]();
   const other = Bun.spawn([process.execPath, import.meta.path, "--taker", folder.path, "--server", server], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
   });
-  await other.stdout.getReader().read();
+  const { value: said } = await other.stdout.getReader().read();
+  while (leaf.keeper!.mesh.presence.peers.length === 0) await Bun.sleep(20);
+  const bareIroh = over === "iroh" ? await askBare(Buffer.from(said!).toString().trim()) : undefined;
   // As the leaf itself is connected: in the process to its own broker, else by a socket.
   const link = external === undefined ? leaf.broker!.link() : await externalLink(server);
   const arrivals = new Arrivals(link, await clockOffset(link));
@@ -196,6 +231,11 @@ async function measure(over: "broker" | "nats-server", report: Report): Promise<
   const floor = async (): Promise<number> => {
     const started = now();
     bare.once();
+    if (bareIroh !== undefined) {
+      await bareIroh.ask(new Array(BYTES.announcement).fill(0));
+      await bareIroh.ask(new Array(BYTES.request).fill(0));
+      return now() - started;
+    }
     await ask(link, "bench.trip", new Uint8Array(BYTES.announcement));
     await ask(link, "bench.trip-and-commit", new Uint8Array(BYTES.request));
     return now() - started;
@@ -233,6 +273,7 @@ async function measure(over: "broker" | "nats-server", report: Report): Promise<
   other.stdin.end();
   await other.exited;
   bare.close();
+  await bareIroh?.close();
   await link.close();
   repo.close();
   await leaf.stop();
@@ -268,7 +309,7 @@ async function measureBridge(report: Report): Promise<void> {
     undefined,
     deps,
   );
-  const leaf = await leafOf(file, [await externalLink(url)], undefined);
+  const leaf = await leafOf(file, [await externalLink(url)]);
   const look = Repo.open(file, { mode: "read", ...deps });
   const count = look.db.prepare("SELECT count(*) FROM event");
   const checkout = folder.join("checkout");
@@ -324,6 +365,7 @@ if (folderOfTaker !== undefined) {
   const over = wordOption("over");
   if (over === undefined || over === "broker") await measure("broker", report);
   if (over === undefined || over === "nats-server") await measure("nats-server", report);
+  if (over === undefined || over === "iroh") await measure("iroh", report);
   if (over === undefined || over === "bridge") await measureBridge(report);
   report.note("the reference system polls every 5 s: p50 2500 ms");
   report.finish();
