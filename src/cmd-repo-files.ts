@@ -122,8 +122,10 @@ function readContent(open: OpenRepository, what: string, version: string | undef
   const { repo } = open;
   const hasCheckIns = version !== undefined || findName(repo, "tip", { type: "ci" }) !== undefined;
   const checkIn = hasCheckIns ? versionOf(open, version) : undefined;
-  if (checkIn !== undefined && (version !== undefined || findFile(repo, checkIn, what) !== undefined)) {
-    return readFile(repo, checkIn, what);
+  const file = checkIn === undefined || version !== undefined ? undefined : findFile(repo, checkIn, what);
+  if (checkIn !== undefined && (version !== undefined || file !== undefined)) {
+    const content = file?.rid === undefined ? undefined : repo.content.get(file.rid);
+    return content ?? readFile(repo, checkIn, what);
   }
   const rid = /^[0-9a-fA-F]{4,64}$/.test(what) ? findName(repo, what) : undefined;
   if (rid === undefined) {

@@ -5,13 +5,17 @@
  * (`repo-manifest.ts`). A file dates from the earliest ancestor, merges included, that holds the same content
  * as new (Fossil `src/browse.c`, file ages; so `fossil ls -v -r` prints it).
  */
+import { encodeText, escapeText } from "./artifact-escape.ts";
 import type { CheckIn, FileEntry, FilePermission } from "./artifact-types.ts";
 import { NameError, RepoError } from "./errors.ts";
-import type { Hash } from "./hash.ts";
+import { type Hash, isHash } from "./hash.ts";
 import { type EpochMs, fromJulian } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
 import { filesOf, isOrphan, type Manifest, ManifestFinder, Manifests } from "./repo-manifest.ts";
+
+/** First byte of a manifest that lists what differs from another. */
+const DELTA_MANIFEST = 0x42;
 
 /** One file of a check-in. */
 export interface CheckInFile {
@@ -61,8 +65,25 @@ function blobsOf(
  * @throws as `listFiles`
  */
 export function findFile(repo: Repo, checkIn: Rid, name: string): CheckInFile | undefined {
-  const entry = new ManifestFinder(openManifest(repo, checkIn)).find(name);
+  const entry = findInText(repo, checkIn, name) ?? new ManifestFinder(openManifest(repo, checkIn)).find(name);
   return entry && toFile(repo, entry);
+}
+
+/**
+ * The entry of a file in a full manifest without reading the others, which may be thousands. Only of what is known to be
+ * a check-in: its text has no lines but cards.
+ */
+function findInText({ db, content }: Repo, checkIn: Rid, name: string): FileEntry | undefined {
+  const isCheckIn = db.prepare("SELECT 1 FROM event WHERE objid=? AND type='ci'").value(checkIn) === 1;
+  const bytes = isCheckIn ? content.get(checkIn) : undefined;
+  if (bytes === undefined || bytes[0] === DELTA_MANIFEST || name.includes("\0")) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const at = text.indexOf(encodeText(`\nF ${escapeText(name)} `));
+  const line = at < 0 ? "" : text.toString("latin1", at + 1, text.indexOf("\n", at + 1));
+  const [, , hash = "", permission = "", ...prior] = line.split(" ");
+  // Rare forms are left to the parser.
+  if (!isHash(hash) || !/^[xl]?$/.test(permission) || prior.length > 0) return undefined;
+  return { name, hash, permission: permission as FilePermission };
 }
 
 /**
