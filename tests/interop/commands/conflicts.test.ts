@@ -139,6 +139,7 @@ describe("strategies", () => {
     expect(refused.stderr).toContain("kept several versions of data.bin");
     expect((await pair.edgesync(copy, "conflicts", "merge", "text")).code).toBe(3);
     expect(read(copy, "text")).toContain("<<<<<<< BEGIN MERGE CONFLICT");
+    expect(await list(copy)).toContain("text");
     await ok(copy, "conflicts", "pick", "text", "ours");
     expect((await pair.edgesync(copy, "conflicts", "merge", "data.bin")).stderr).toContain("not all text");
     await ok(copy, "mark-resolved", "data.bin");
