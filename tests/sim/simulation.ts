@@ -95,6 +95,8 @@ class World {
   /** What Tom may do, by machine. */
   private readonly grants = new Map<string, string>();
   private readonly mesh: MeshWorld | undefined;
+  /** Machines that died, or whose disk was full, while somebody shunned. */
+  private readonly halfShunned = new Set<string>();
   private recorded: Letter | undefined;
   private crashes = 0;
 
@@ -230,8 +232,10 @@ class World {
   private doDeed(node: SimulatedNode, { deed, seed }: Extract<Step, { kind: "deed" }>): void {
     if (!node.isUp) return;
     const { repo } = node;
+    let isWhole = false;
     try {
       const done = this.whose.run(node, () => live(repo, deed, seed));
+      isWhole = node.isUp;
       if (done === undefined || !node.isUp) return;
       for (const hash of privateHoldings(repo)) this.privateHashes.add(hash);
       this.noteFiles(repo);
@@ -240,6 +244,8 @@ class World {
       if (error instanceof Crash || !node.isUp) return;
       if (!isOrdinaryRefusal(error)) this.defect(`${node.name} ${deed}: ${stackOf(error)}`);
       else this.trace(`${node.name} ${deed} refused: ${(error as { code?: string }).code}`);
+    } finally {
+      if (deed === "shun" && !isWhole) this.halfShunned.add(node.name);
     }
   }
 
@@ -449,7 +455,7 @@ class World {
     this.trace("peace");
     for (const node of this.nodes) {
       this.grant(node, PEOPLE.tom);
-      if (node.isUp) this.endShunning(node);
+      if (node.isUp && this.halfShunned.delete(node.name)) this.endShunning(node);
     }
     const began = this.timeline.now;
     // Over NATS one peer in turn is polled, by chance.
