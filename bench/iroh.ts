@@ -1,9 +1,12 @@
 /**
- * What the iroh wire costs beside the addon itself: `bun bench/iroh.ts [--mb N] [--json]`.
+ * What the iroh wire costs beside the addon itself: `bun bench/iroh.ts [--mb N] [--total MB] [--json]`. How long news takes:
+ * `bench/latency.ts --over iroh`.
  *
  * Bulk: a reply of N MB that does not compress over one exchange, against the same bytes written to and read from a bare stream of
  * the addon in the same pieces. Bound: at least 0.9 of its rate. Round trip: an exchange of a few bytes, against a bare
- * stream opened, written, ended and read. Both ends are in this process, on loopback, without relays; runs alternate.
+ * stream opened, written, ended and read. Then replies of 1 GB in all, one after the other: memory must not grow between the
+ * first quarter and the last by more than two replies, and small exchanges on a connection of their own, as a heartbeat's, be answered
+ * within a second. Both ends are in this process, on loopback, without relays; runs alternate.
  */
 import { systemClock } from "../src/clock.ts";
 import { loadIroh } from "../src/iroh-addon.ts";
@@ -13,15 +16,18 @@ import { silentLogger } from "../src/log.ts";
 import { systemRandom } from "../src/random.ts";
 import { IrohTransport, XFER_ALPN } from "../src/transport-iroh.ts";
 import { IrohServer } from "../src/transport-iroh-server.ts";
-import { median, Report } from "./harness.ts";
+import { median, numberOption, Report } from "./harness.ts";
 
 const BARE_ALPN = "/bare/1";
 const BULK_RATE_FLOOR = 0.9;
 const RUNS = 5;
 const ROUND_TRIPS = 100;
+const HEARTBEAT_MS_MAX = 1000;
+const HEARTBEAT_EVERY_MS = 100;
 const REQUEST = new TextEncoder().encode("small");
 
-const megabytes = Number(process.argv[process.argv.indexOf("--mb") + 1] || 32) || 32;
+const megabytes = numberOption("mb", 32);
+const totalMegabytes = numberOption("total", 1000);
 const deps = { clock: systemClock, log: silentLogger };
 // A letter first: the message travels as it is.
 const large = systemRandom.bytes(megabytes * 1_000_000) as Uint8Array<ArrayBuffer>;
@@ -29,7 +35,12 @@ large[0] = 0x66;
 const small = large.slice(0, 100);
 let isLarge = false;
 
-const server = new IrohServer({ ...deps, answer: async () => ({ body: isLarge ? large : small }) });
+/** Who asks for small replies only. */
+let heartbeatId = "";
+const server = new IrohServer({
+  ...deps,
+  answer: async ({ remoteId }) => ({ body: isLarge && remoteId !== heartbeatId ? large : small }),
+});
 const to = await IrohEndpoint.start(
   {
     secretKey: systemRandom.bytes(32),
@@ -45,6 +56,12 @@ const from = await IrohEndpoint.start(
   deps,
 );
 const transport = new IrohTransport({ endpoint: from, address: to.ticket(), clock: systemClock });
+const beside = await IrohEndpoint.start(
+  { secretKey: systemRandom.bytes(32), relay: "disabled", host: "127.0.0.1" },
+  deps,
+);
+heartbeatId = beside.id;
+const heart = new IrohTransport({ endpoint: beside, address: to.ticket(), clock: systemClock });
 const bare = await bareConnection();
 
 /** Two endpoints of the addon alone, and a function that has one send `bytes` to the other. */
@@ -132,6 +149,42 @@ report.add({
 });
 report.add({ name: "round trip, p50", value: median(trip), unit: "ms" });
 report.add({ name: "round trip, bare stream, p50", value: median(tripBare), unit: "ms" });
+
+/** Of small exchanges while large ones go on, in milliseconds. */
+const beats: number[] = [];
+const rss: number[] = [];
+isLarge = true;
+await heart.exchange(REQUEST);
+let isOver = false;
+const beating = (async () => {
+  while (!isOver) {
+    beats.push(1000 * (await seconds(() => heart.exchange(REQUEST))));
+    await Bun.sleep(HEARTBEAT_EVERY_MS);
+  }
+})();
+const transfers = Math.max(8, Math.round(totalMegabytes / megabytes));
+for (let i = 0; i < transfers; i++) {
+  await ours();
+  rss.push(process.memoryUsage.rss() / 1_000_000);
+}
+isOver = true;
+await beating;
+const quarter = Math.ceil(transfers / 4);
+const growth = Math.max(...rss.slice(-quarter)) - Math.max(...rss.slice(0, quarter));
+report.add({
+  name: `memory over ${transfers * megabytes} MB: last quarter beside the first`,
+  value: growth,
+  unit: "MB",
+  limit: 2 * megabytes,
+});
+report.add({ name: "small exchange meanwhile, p50", value: median(beats), unit: "ms" });
+report.add({
+  name: "small exchange meanwhile, the slowest",
+  value: Math.max(...beats),
+  unit: "ms",
+  limit: HEARTBEAT_MS_MAX,
+});
 await transport.close();
-await Promise.all([to.close(), from.close(), bare.close()]);
+await heart.close();
+await Promise.all([to.close(), from.close(), beside.close(), bare.close()]);
 report.finish();

@@ -375,7 +375,7 @@ export const IROH_REBIND_MS = 60_000;
 export const IROH_REBIND_MAX_MS = 900_000;
 
 /** Bytes that cross the border to iroh at a time. */
-export const IROH_CHUNK_BYTES = 262_144;
+export const IROH_CHUNK_BYTES = 65_536;
 
 /** Largest file that is read as the key of an iroh endpoint. */
 export const IROH_KEY_FILE_MAX_BYTES = 256;
