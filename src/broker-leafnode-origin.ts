@@ -18,6 +18,9 @@ export type LeafOrigin =
       readonly needsTls: boolean;
       /** The server hears of everything, of what other servers want too. */
       readonly tellsAll?: boolean;
-      /** Called once when it is over. `reason` is "" when the connection just went away. */
-      readonly onEnd: (reason: string, wasJoined: boolean) => void;
+      /**
+       * Called once when it is over. `reason` is "" when the connection just went away; `loopSubject` is that by which the
+       * server recognises itself, if it was told.
+       */
+      readonly onEnd: (reason: string, wasJoined: boolean, loopSubject?: string) => void;
     };

@@ -20,7 +20,7 @@ import { credentialFields } from "./broker-auth.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import { type Fields, leafCredentials, readFields, stringField } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
-import { LeafInterest } from "./broker-leafnode-interest.ts";
+import { LeafInterest, LOOP_PREFIX } from "./broker-leafnode-interest.ts";
 import { LoopWatch } from "./broker-leafnode-loop.ts";
 import type { LeafOrigin } from "./broker-leafnode-origin.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
@@ -66,6 +66,8 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     payloadBytesMax: Number.POSITIVE_INFINITY,
   };
   private reason = "";
+  /** By which the other side recognises itself: the first such subject that it tells. */
+  private peerLoop: string | undefined;
   private readonly loops: LoopWatch;
   private inMessages = 0;
   private inBytes = 0;
@@ -190,7 +192,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     if (state.leaves.get(this.peer.serverId) === this) state.leaves.delete(this.peer.serverId);
     this.forget();
     state.deps.log.info("NATS leafnode left", { name: this.peer.name, reason: this.reason });
-    if (origin.kind === "spoke-leaf") origin.onEnd(this.reason, this.phase === "joined");
+    if (origin.kind === "spoke-leaf") origin.onEnd(this.reason, this.phase === "joined", this.peerLoop);
   }
 
   /** Ends the exchange of interest and messages; the connection may take a while to go. */
@@ -355,6 +357,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
       this.loops.heard();
       return;
     }
+    if (subject.startsWith(LOOP_PREFIX)) this.peerLoop ??= subject;
     if (!isValidPattern(subject)) {
       this.fail(NATS_ERROR.subject);
       return;
