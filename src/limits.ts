@@ -363,6 +363,9 @@ export const IROH_RETRY_MAX_MS = 30_000;
 export const IROH_AVOID_MS = 60_000;
 export const IROH_AVOID_MAX_MS = 600_000;
 
+/** How long nothing at all may come back on a connection that a request was sent on. */
+export const IROH_DEAF_MS = 3_000;
+
 /** How long iroh is waited for where there is another way to a peer. */
 export const IROH_DETOUR_MS = 1_500;
 

@@ -14,10 +14,10 @@
 import { type Bytes, concat } from "./bytes.ts";
 import type { Clock, Timer } from "./clock.ts";
 import { EdgeSyncError, FormatError, LimitError, ProtocolError, TimeoutError } from "./errors.ts";
-import { type IrohConnection, irohReason } from "./iroh-connection.ts";
+import { IROH_CLOSE, type IrohConnection, irohReason } from "./iroh-connection.ts";
 import { type IrohEndpoint, peerName } from "./iroh-endpoint.ts";
 import type { IrohStream } from "./iroh-stream.ts";
-import { IROH_IDLE_MS, IROH_REPLY_MS, MESSAGE_MAX_BYTES } from "./limits.ts";
+import { IROH_DEAF_MS, IROH_IDLE_MS, IROH_REPLY_MS, MESSAGE_MAX_BYTES } from "./limits.ts";
 import type { ExchangeOptions, ExchangeReply, Transport } from "./transport.ts";
 import { CONTENT_TYPES, decodeMessageAside, encodeMessageAside } from "./xfer-message.ts";
 
@@ -77,6 +77,7 @@ export class IrohTransport implements Transport {
     const { idleTimeoutMs = IROH_IDLE_MS, replyTimeoutMs = IROH_REPLY_MS } = this.options;
     const { replyMaxBytes = MESSAGE_MAX_BYTES } = this.options;
     const { connection, stream } = await watch.until(this.open());
+    const hearing = this.expectToHear(connection, watch);
     try {
       watch.expect(idleTimeoutMs);
       await watch.until(stream.write(body, () => watch.expect(idleTimeoutMs)));
@@ -101,7 +102,19 @@ export class IrohTransport implements Transport {
     } catch (error) {
       stream.abort();
       throw watch.error ?? this.failure(error, connection);
+    } finally {
+      hearing.cancel();
     }
+  }
+
+  /** A peer that is there acknowledges packets at once; one that has moved away under a connection never does. */
+  private expectToHear(connection: IrohConnection, watch: Watch): Timer {
+    const before = connection.receivedBytes;
+    return this.options.clock.after(IROH_DEAF_MS, () => {
+      if (!connection.isOpen || connection.receivedBytes !== before) return;
+      watch.fail(new ProtocolError("peer-unreachable", `${this.peer} is not where it was`));
+      connection.close(IROH_CLOSE.silent);
+    });
   }
 
   /** A stream on a connection that is there; nothing of the request has been sent yet, so trying again is no repetition. */

@@ -154,6 +154,7 @@ const HELD: Readonly<Record<Name, Held>> = {
   IROH_RETRY_MAX_MS: pace("how late a peer is connected to again"),
   IROH_AVOID_MS: pace("how long other ways are taken"),
   IROH_AVOID_MAX_MS: pace("how long other ways are taken after many failures"),
+  IROH_DEAF_MS: pace("how soon a connection that leads nowhere is given up"),
   IROH_DETOUR_MS: pace("how long iroh is waited for where there is another way"),
   IROH_HEALTH_MS: pace("how often the endpoint is looked after"),
   IROH_SILENT_MS:
