@@ -40,7 +40,10 @@ function makeRepository(): string {
   });
   const text = (i: number, round: number) =>
     utf8(
-      Array.from({ length: 20 }, (_, line) => `file ${i}, line ${line}, ${line === round ? random.float() : ""}\n`).join(""),
+      Array.from(
+        { length: 20 },
+        (_, line) => `file ${i}, line ${line}, ${line === round ? random.float() : ""}\n`,
+      ).join(""),
     );
   const name = (i: number) => `folder-${Math.floor(i / 100)}/file-${i}.txt`;
   for (let round = 0; round < 10; round++) {
@@ -48,7 +51,13 @@ function makeRepository(): string {
     const edits = [];
     for (let i = round; i < fileCount; i += step) edits.push({ name: name(i), content: text(i, round) });
     if (round === 0) for (let i = 0; i < 1; i++) edits.push({ name: "README", content: utf8("about\n") });
-    commit(repo, { edits, comment: `round ${round}`, user: "dev", date: Date.UTC(2025, 0, 1 + round) + 40 * 31_536_000_000, allow: { older: true } });
+    commit(repo, {
+      edits,
+      comment: `round ${round}`,
+      user: "dev",
+      date: Date.UTC(2025, 0, 1 + round) + 40 * 31_536_000_000,
+      allow: { older: true },
+    });
   }
   repo.close();
   return path;
@@ -68,8 +77,7 @@ class Side {
   }
 
   async run(ours: readonly string[], theirs: readonly string[]): Promise<Measured> {
-    const words =
-      this.name === "edgesync" ? [...edgesyncWords(), "repo", ...ours] : [stock.path, ...theirs];
+    const words = this.name === "edgesync" ? [...edgesyncWords(), "repo", ...ours] : [stock.path, ...theirs];
     const here = process.cwd();
     process.chdir(this.tree);
     try {
@@ -86,7 +94,7 @@ interface Case {
   readonly ours: readonly string[];
   readonly theirs: readonly string[];
   /** Before each run, not measured. */
-  readonly before?: (side: Side, round: number) => void | Promise<unknown>;
+  readonly before?: (side: Side, round: number) => undefined | Promise<unknown>;
   readonly runs?: number;
 }
 
@@ -105,7 +113,12 @@ async function measure(sides: readonly Side[], item: Case): Promise<void> {
   const [mine, other] = [wall("edgesync"), wall("fossil")];
   const cpu = (name: string) => median(of(name, "processorMs")).toFixed(0);
   if (item.kind === "short") {
-    report.add({ name: `${item.name}: above stock`, value: mine - other, unit: "ms", limit: ABOVE_STOCK_MAX_MS });
+    report.add({
+      name: `${item.name}: above stock`,
+      value: mine - other,
+      unit: "ms",
+      limit: ABOVE_STOCK_MAX_MS,
+    });
   } else {
     report.add({ name: `${item.name}: of stock's time`, value: mine / other, unit: "×", limit: RATIO_MAX });
   }
@@ -132,7 +145,12 @@ await measure(sides, {
   runs: Math.min(3, runs),
 });
 for (const side of sides) await side.run(["status"], ["status"]);
-await measure(sides, { name: `status of ${fileCount} files`, kind: "short", ours: ["status"], theirs: ["status"] });
+await measure(sides, {
+  name: `status of ${fileCount} files`,
+  kind: "short",
+  ours: ["status"],
+  theirs: ["status"],
+});
 await measure(sides, {
   name: `status after one edit`,
   kind: "short",
@@ -140,7 +158,12 @@ await measure(sides, {
   theirs: ["status"],
   before: (side, round) => appendFileSync(fileOf(side), `edit ${round}\n`),
 });
-await measure(sides, { name: "diff of one edit", kind: "short", ours: ["diff"], theirs: ["diff", "--internal"] });
+await measure(sides, {
+  name: "diff of one edit",
+  kind: "short",
+  ours: ["diff"],
+  theirs: ["diff", "--internal"],
+});
 await measure(sides, { name: "ls", kind: "short", ours: ["ls"], theirs: ["ls"] });
 await measure(sides, { name: "extras", kind: "short", ours: ["extras"], theirs: ["extras"] });
 await measure(sides, {
@@ -159,5 +182,10 @@ await measure(sides, {
   runs: Math.min(3, runs),
 });
 await measure(sides, { name: "timeline", kind: "short", ours: ["timeline"], theirs: ["timeline"] });
-await measure(sides, { name: "cat of a file", kind: "short", ours: ["cat", "README"], theirs: ["cat", "README", "-r", "tip"] });
+await measure(sides, {
+  name: "cat of a file",
+  kind: "short",
+  ours: ["cat", "README"],
+  theirs: ["cat", "README", "-r", "tip"],
+});
 report.finish();
