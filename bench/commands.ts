@@ -94,7 +94,7 @@ interface Case {
   readonly ours: readonly string[];
   readonly theirs: readonly string[];
   /** Before each run, not measured. */
-  readonly before?: (side: Side, round: number) => undefined | Promise<unknown>;
+  readonly before?: (side: Side, round: number) => unknown;
   readonly runs?: number;
 }
 
