@@ -15,7 +15,8 @@ const why = whyNoSpaces();
 if (why !== undefined) console.log(`skipped: tests of iroh in network namespaces (${why})`);
 
 const stock = newestStock();
-const ARGS = ["--iroh", "--iroh-relay", "disabled", "--iroh-allow", "any", "--poll", "1h"];
+/** What is announced while a cable is cut, or an address changes, may wait for the next poll. */
+const ARGS = ["--iroh", "--iroh-relay", "disabled", "--iroh-allow", "any", "--poll", "3s"];
 
 interface Place {
   readonly host: Host;
