@@ -36,7 +36,7 @@ export interface PresenceOptions {
   readonly peerId: PeerId;
   /** What this peer tells of itself, without the time of its beats. */
   readonly facts: () => Promise<Omit<PeerFacts, "everyMs">>;
-  /** Heard of a peer, for the first time or again. */
+  /** Heard of a peer, again or as of a new one: for the first time, or for the first time since its link was away. */
   readonly onPeer?: (peer: PresentPeer, isNew: boolean) => void;
   readonly onGone?: (peer: PresentPeer) => void;
   readonly beatMs?: number;
@@ -50,6 +50,8 @@ const JITTER = 0.2;
 
 interface Known extends PresentPeer {
   readonly heardMonotonic: number;
+  /** The link was away, or led less far: what the peer told meanwhile may not have come. */
+  mayHaveBeenMissed: boolean;
 }
 
 export class Presence {
@@ -87,10 +89,15 @@ export class Presence {
       link.subscribe(this.options.subject, hear),
       link.subscribe(inbox, hear),
       link.onEvent(({ kind }) => {
-        if (kind === "reconnected" || kind === "widened") void this.tell("join", [link], inbox);
+        if (kind === "reconnected" || kind === "widened") this.rejoin(link, inbox);
       }),
     ];
     this.links.set(link, { inbox, ends });
+    void this.tell("join", [link], inbox);
+  }
+
+  private rejoin(link: NatsLink, inbox: string): void {
+    for (const peer of this.known.values()) if (peer.link === link) peer.mayHaveBeenMissed = true;
     void this.tell("join", [link], inbox);
   }
 
@@ -175,11 +182,11 @@ export class Presence {
     if (before !== undefined && before.link !== link && before.link.isConnected) {
       if (now - before.heardMonotonic < SWITCH_AFTER_COUNT * before.facts.everyMs) return;
     }
-    const peer = { facts, link, heardAt: clock.now(), heardMonotonic: now };
+    const peer = { facts, link, heardAt: clock.now(), heardMonotonic: now, mayHaveBeenMissed: false };
     this.known.set(facts.peerId, peer);
     if (before === undefined)
       log.info("peer is there", { peer: facts.peerId, name: facts.name, role: facts.role });
-    this.options.onPeer?.(peer, before === undefined || before.link !== link);
+    this.options.onPeer?.(peer, before === undefined || before.link !== link || before.mayHaveBeenMissed);
   }
 
   private forget(id: string): void {

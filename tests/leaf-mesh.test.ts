@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { renameSync, rmSync } from "node:fs";
 import { formatAnnouncement, parseAnnouncement } from "../src/announcement.ts";
+import { formatArtifact } from "../src/artifact-format.ts";
 import type { Broker, BrokerOptions } from "../src/broker.ts";
 import { utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
@@ -22,6 +23,7 @@ import { formatPresence } from "../src/presence-message.ts";
 import { seededRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
 import { addInitialCheckIn, commit } from "../src/repo-checkin.ts";
+import { receiveAll } from "../src/repo-receive.ts";
 import { Unversioned } from "../src/repo-unversioned.ts";
 import { LOOPBACK, testBroker } from "./broker-harness.ts";
 import { until } from "./interop/nats-server.ts";
@@ -111,6 +113,21 @@ class Project {
       comment: "c",
       user: "ann",
     }).hash;
+  }
+
+  page(number: number): Hash {
+    const { repo } = this.leaves[number]!;
+    const date = repo.clock.now();
+    const page = formatArtifact({
+      type: "wiki",
+      date,
+      title: "P",
+      parents: [],
+      user: "ann",
+      body: utf8("w"),
+    });
+    receiveAll(repo, { onWrong: "throw" }, (batch) => void batch.add(page));
+    return repo.content.nameOf(page);
   }
 
   has(number: number, hash: Hash): boolean {
@@ -299,6 +316,28 @@ describe("news", () => {
     gone!.repo.close();
     spoke.joinLeaf({ host: "127.0.0.1", port: again.leafPort! });
     for (const hash of later) await project.everywhere(hash);
+  });
+
+  test("that is no check-in and was missed is found when brokers join again", async () => {
+    project = new Project();
+    const [one, other] = [project.broker(), project.broker()];
+    await project.join([one]);
+    await project.join([other]);
+    const between = () => {
+      const hub = project.broker({ leafListen: LOOPBACK });
+      const leaves = [one, other].map((spoke) => spoke.joinLeaf({ host: "127.0.0.1", port: hub.leafPort! }));
+      return { hub, leave: () => leaves.forEach((leave) => void leave()) };
+    };
+    const { hub, leave } = between();
+    await project.everywhere(project.commit(0));
+    await until(() => project.peersOf(0).length + project.peersOf(1).length === 2, "both know each other");
+    leave();
+    await hub.stop(0);
+    const page = project.page(0);
+    await Bun.sleep(50);
+    expect(project.has(1, page)).toBe(false);
+    between();
+    await project.everywhere(page);
   });
 
   test("that was missed is found by a beat", async () => {
