@@ -1,6 +1,8 @@
 /**
  * One simulated world from one seed: machines with leaves, people, a bad network, liars; then peace, in which
  * all honest machines must come to agree. The same plan gives the same trace, byte for byte.
+ *
+ * Past 400 lines because it is one world: who is in it, what happens and what is judged share all of its state.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { copyFileSync } from "node:fs";
