@@ -174,8 +174,9 @@ export class Users {
       .prepare("SELECT coalesce((SELECT 'y' || pw FROM user WHERE login=? AND length(pw)>0), ?)")
       .value<string>(login, `n${NO_SECRET}`)!;
     const stored = row.slice(1);
+    const isOver = isInviteOver(this.db, login, stored, this.now());
     const isRight = sameText(loginSignature(nonce, stored), signature);
-    if (row[0] === "n" || isSpecial(login)) return false;
+    if (row[0] === "n" || isOver || isSpecial(login)) return false;
     if (isRight) return true;
     if (stored.length === 40) return false;
     return sameText(loginSignature(nonce, this.secretOf(login, stored)), signature);
