@@ -64,16 +64,20 @@ export class FaultProxy implements AsyncDisposable {
     this.sockets.add(from);
     /** When the line is free again; nothing overtakes. */
     let freeAt = 0;
-    const later = (bytes: number, run: () => void): void => {
+    let last: Promise<unknown> = Promise.resolve();
+    const later = (bytes: number, run: () => unknown): void => {
       const { delayMs = 0, jitterMs = 0, bytesPerSecond } = this.faults;
       const now = performance.now();
       const sendingMs = bytesPerSecond === undefined ? 0 : (bytes / bytesPerSecond) * 1000;
       freeAt = Math.max(freeAt, now + delayMs + jitterMs * this.random.float()) + sendingMs;
-      setTimeout(run, freeAt - now);
+      const arrival = freeAt;
+      last = last
+        .then(() => new Promise((resolve) => setTimeout(resolve, Math.max(0, arrival - performance.now()))))
+        .then(run);
     };
-    const pass = (run: () => void): void => {
-      if (!this.isCut) run();
-      else setTimeout(() => pass(run), 20);
+    const pass = async (run: () => void): Promise<void> => {
+      while (this.isCut) await new Promise((resolve) => setTimeout(resolve, 20));
+      run();
     };
     from.on("data", (chunk) => {
       const bytes = Buffer.from(chunk as Buffer);
@@ -86,13 +90,8 @@ export class FaultProxy implements AsyncDisposable {
         this.counts.flips++;
         bytes[randomBelow(this.random, bytes.length)]! ^= 1 << randomBelow(this.random, 8);
       }
-      from.pause();
-      later(bytes.length, () =>
-        pass(() => {
-          if (!to.destroyed) to.write(bytes);
-          from.resume();
-        }),
-      );
+      // Read at once and kept: what waits unread in a socket is lost when its other end closes.
+      later(bytes.length, () => pass(() => void (to.destroyed || to.write(bytes))));
     });
     from.on("end", () => later(0, () => pass(() => to.end())));
     from.on("error", () => {});
