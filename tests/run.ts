@@ -20,28 +20,36 @@ process.env["EDGESYNC_TEST_BINARY"] ??= join(
   process.platform === "win32" ? "edgesync.exe" : "edgesync",
 );
 
-function main(): void {
+/** Tests that mostly wait, and the simulation: half of the whole time. They run beside the others. */
+const WAITING = /(^|\/)(sim|fault)\/|iroh|mesh|nats|broker/;
+
+async function main(): Promise<void> {
   run([process.execPath, "build.ts", "--allow-without-iroh"]);
   getPrograms();
   const folder = mkdtempSync(join(tmpdir(), "edgesync-tests-"));
-  const report = join(folder, "report.xml");
-  const words = [
-    "test",
-    "--timeout=60000",
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...process.argv.slice(2),
-  ];
-  const { exitCode } = Bun.spawnSync([process.execPath, ...words], {
+  const named = process.argv.slice(2);
+  const files = [...new Bun.Glob("tests/**/*.test.ts").scanSync({ cwd: root })].sort();
+  const halves = [true, false].map((waits) => files.filter((file) => WAITING.test(file) === waits));
+  const runs = named.length > 0 ? [named] : halves.map((half) => half.map((file) => `./${file}`));
+  const results = await Promise.all(
+    runs.map((words, index) => runTests(words, join(folder, `report${index}.xml`))),
+  );
+  rmSync(folder, { recursive: true });
+  const sum = (of: "passed" | "failed") => results.reduce((total, counts) => total + counts[of], 0);
+  console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
+  process.exitCode = sum("failed") === 0 ? 0 : 1;
+}
+
+async function runTests(words: readonly string[], report: string) {
+  const options = ["--timeout=60000", "--reporter=junit", `--reporter-outfile=${report}`];
+  const tests = Bun.spawn([process.execPath, "test", ...options, ...words], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
   });
+  const exitCode = await tests.exited;
   const counts = readCounts(report);
-  rmSync(folder, { recursive: true });
   // A file that cannot be loaded fails the run without failing a test.
-  const failed = exitCode === 0 ? counts.failed : Math.max(counts.failed, 1);
-  console.log(`${counts.passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  return { ...counts, failed: exitCode === 0 ? counts.failed : Math.max(counts.failed, 1) };
 }
 
 function getPrograms(): void {
@@ -77,4 +85,4 @@ function readCounts(report: string): { passed: number; failed: number } {
   return { passed: count("tests") - failed - count("skipped"), failed };
 }
 
-main();
+await main();
