@@ -24,6 +24,9 @@ export interface ReplyGoals {
   readonly private?: boolean;
 }
 
+/** Where artifacts go. */
+export type ArtifactReceiver = Pick<ReceiveBatch, "receive">;
+
 export class ClientReply {
   readonly said: ServerSaid;
   readonly requested: Hash[] = [];
@@ -47,14 +50,14 @@ export class ClientReply {
   }
 
   /** @throws ProtocolError `peer-damaged`, `peer-unknown-card` */
-  read(message: Uint8Array, batch: ReceiveBatch): void {
+  read(message: Uint8Array, batch: ArtifactReceiver): void {
     for (const card of repliedCards(message, this.peer)) {
       this.handle(card, batch);
       if (this.said.error !== undefined) return;
     }
   }
 
-  private handle(card: Card, batch: ReceiveBatch): void {
+  private handle(card: Card, batch: ArtifactReceiver): void {
     switch (card.type) {
       case "file":
       case "cfile":
@@ -78,7 +81,7 @@ export class ClientReply {
     }
   }
 
-  private receive(card: FileCard | CfileCard, batch: ReceiveBatch): void {
+  private receive(card: FileCard | CfileCard, batch: ArtifactReceiver): void {
     const isPrivate = this.nextIsPrivate;
     this.nextIsPrivate = false;
     this.offered.delete(card.hash);

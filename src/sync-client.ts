@@ -29,7 +29,7 @@ import type { Rid } from "./repo-content.ts";
 import type * as receiving from "./repo-receive.ts";
 import type { Refusal } from "./repo-receive.ts";
 import { wantedHashes } from "./repo-serve.ts";
-import { ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
+import { type ArtifactReceiver, ClientReply, type ReplyGoals } from "./sync-client-reply.ts";
 import type { ServerSaid } from "./sync-client-said.ts";
 import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
 import { type ClientRequest, type Credentials, signedRequest } from "./sync-request.ts";
@@ -69,7 +69,7 @@ export interface ClientOptions {
   readonly receiver?: Receiver;
 }
 
-/** Storing and linking: half of what there is to load for a sync, and not needed before a reply is there. */
+/** Storing and linking: half of what there is to load for a sync, and not needed where nothing is new. */
 export type Receiver = Pick<typeof receiving, "receiveAll" | "SHUNNED_SOURCE">;
 
 /** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
@@ -182,13 +182,13 @@ export class SyncClient {
     return this.signed(out.finish());
   }
 
-  /** Loads what `absorb` needs: to be awaited before, best while the peer is at work. */
-  async load(): Promise<void> {
-    this.receiver ??= await import("./repo-receive.ts");
+  /** Loads what `absorb` needs for this reply; to be awaited before. */
+  async load(message: Uint8Array): Promise<void> {
+    if (mayCarryArtifacts(message)) this.receiver ??= await import("./repo-receive.ts");
   }
 
   /**
-   * Takes the reply to the last request: one transaction. `load` comes first.
+   * Takes the reply to the last request: one transaction. `load` of it comes first.
    *
    * @throws ProtocolError `peer-error` when the peer refused, after what came with it was stored;
    *   `peer-unknown-card`; `peer-never-ends`; `peer-unresolved` when offered artifacts never came
@@ -197,13 +197,14 @@ export class SyncClient {
    */
   absorb(message: Uint8Array): void {
     const { repo, totals, receiver } = this;
-    if (receiver === undefined) throw new Error("load() comes before absorb()");
     const { peer } = this.options;
     const reply = new ClientReply(repo, peer, this.goals, this.offered, this.onRemote);
-    const received = receiver.receiveAll(repo, { onWrong: "drop", ipaddr: peer }, (batch) => {
+    const read = (batch: ArtifactReceiver) => {
       reply.read(message, batch);
       if (reply.said.error === undefined && !reply.isPullOnly) this.forgetUnsent();
-    });
+    };
+    const received =
+      receiver?.receiveAll(repo, { onWrong: "drop", ipaddr: peer }, read) ?? nothing(repo, read);
     for (const rid of received.stored) this.onRemote.add(rid);
     const refused = [...reply.refused, ...received.refused];
     this.refused.push(...refused);
@@ -223,7 +224,7 @@ export class SyncClient {
     totals.artifactsKnown += received.knownCount;
     for (const { hash } of refused) this.offered.delete(hash);
     for (const { hash, error } of refused) {
-      if (error.code === receiver.SHUNNED_SOURCE && !this.neededWhole.has(hash))
+      if (error.code === receiver?.SHUNNED_SOURCE && !this.neededWhole.has(hash))
         this.neededWhole.set(hash, false);
     }
     this.serverError = said.error;
@@ -352,6 +353,20 @@ export class SyncClient {
     const forget = this.repo.db.prepare("DELETE FROM unsent WHERE rid=?");
     for (const rid of this.inFlight) forget.run(rid);
   }
+}
+
+/** False only for a message without `file` and `cfile` cards. */
+function mayCarryArtifacts(message: Uint8Array): boolean {
+  return Buffer.from(message.buffer, message.byteOffset, message.length).includes("file ");
+}
+
+/** What `receiveAll` does for a reply without artifacts. */
+function nothing(repo: Repo, body: (receiver: ArtifactReceiver) => void) {
+  const receive = () => {
+    throw new Error("load() comes before absorb()");
+  };
+  repo.db.write(() => body({ receive }));
+  return { stored: [], knownCount: 0, refused: [] } as const;
 }
 
 /** Stock's answer to content of a client that may not push. */

@@ -12,8 +12,8 @@ import type { Transport } from "./transport.ts";
 /** What a session needs of an engine. Results may be promises, for an engine in a worker. */
 export interface SyncEngine {
   readonly isDone: boolean;
-  /** Loads what `absorb` needs; called while the peer makes its reply. */
-  load?(): Promise<void>;
+  /** Loads what `absorb` needs for this reply. */
+  load?(message: Uint8Array): Promise<void>;
   readonly totals: Readonly<SyncTotals>;
   readonly wantedCount: number;
   request(): ClientRequest | Promise<ClientRequest>;
@@ -57,16 +57,16 @@ export async function runSync(
     faultPoint("sync-request");
     const { message, cookie } = await engine.request();
     const before = bytesReceived;
-    const exchange = transport.exchange(message, {
+    const reply = await transport.exchange(message, {
       mayFree: true,
       ...(cookie !== undefined && { cookie }),
       ...(options.signal !== undefined && { signal: options.signal }),
       onProgress: (received) => options.onProgress?.(progress(before + received)),
     });
-    const [reply] = await Promise.all([exchange, engine.load?.()]);
     collectAfter(reply.message);
     bytesSent += reply.bytesSent;
     bytesReceived += reply.bytesReceived;
+    await engine.load?.(reply.message);
     await engine.absorb(reply.message);
     options.onProgress?.(progress(bytesReceived));
   }
