@@ -4,15 +4,14 @@
  * set for all repositories (table `global_config` of `~/.fossil`), then the default. In such a file lines
  * that begin with `#` are comments, and white space around the rest does not count.
  *
- * The user's file is the first of: `$FOSSIL_HOME/.fossil`, `$HOME/.fossil`, `$XDG_CONFIG_HOME/fossil.db`,
- * `$HOME/.config/fossil.db` (on Windows `_fossil` in `FOSSIL_HOME`, `LOCALAPPDATA`, `APPDATA`).
+ * Where the user's file is: `checkout-user-db.ts`.
  *
  * Source: Fossil `src/db.c`.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { GlobList } from "./checkout-glob.ts";
-import { Db } from "./db.ts";
+import { userSettings } from "./checkout-user-db.ts";
 import type { Repo } from "./repo.ts";
 
 /** Settings that a check-in can carry. */
@@ -33,9 +32,18 @@ export const VERSIONED_SETTINGS: ReadonlySet<string> = new Set([
 /** Where to look for settings. */
 export interface SettingPlaces {
   readonly repo: Repo;
-  /** Top of the working tree. */
-  readonly root: string;
+  /** Top of the working tree; without one nothing is versioned. */
+  readonly root?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** In stock's words: a file of the tree, the repository, the user's own for all repositories. */
+export type SettingSource = "versioned" | "local" | "global";
+
+export interface FoundSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly source: SettingSource;
 }
 
 export class CheckoutSettings {
@@ -47,6 +55,24 @@ export class CheckoutSettings {
   /** The value of `name`; `undefined` when it is set nowhere. */
   get(name: string): string | undefined {
     return this.fromTree(name) ?? this.places.repo.config.get(name) ?? this.user().get(name);
+  }
+
+  /** The value of `name`, and where it is from; `undefined` when it is set nowhere. */
+  find(name: string): FoundSetting | undefined {
+    const found = (source: SettingSource, value: string | undefined) =>
+      value === undefined ? undefined : { name, value, source };
+    return (
+      found("versioned", this.fromTree(name)) ??
+      found("local", this.places.repo.config.get(name)) ??
+      found("global", this.user().get(name))
+    );
+  }
+
+  /** Every setting that the tree or the user sets, besides those of the repository. */
+  beyondRepository(): FoundSetting[] {
+    const versioned = [...VERSIONED_SETTINGS].filter((name) => this.fromTree(name) !== undefined);
+    const own = [...this.user().keys()].filter((name) => !/^(?:repo|ckout):/.test(name));
+    return [...new Set([...versioned, ...own])].sort().map((name) => this.find(name)!);
   }
 
   /** `on`, `yes`, `true` and numbers but 0 are true; `off`, `no`, `false` and 0 false; else the fallback. */
@@ -82,12 +108,14 @@ export class CheckoutSettings {
 
   private fromTree(name: string): string | undefined {
     if (!VERSIONED_SETTINGS.has(name)) return undefined;
-    if (!this.versioned.has(name)) this.versioned.set(name, readVersioned(this.places.root, name));
+    const { root } = this.places;
+    if (root === undefined) return undefined;
+    if (!this.versioned.has(name)) this.versioned.set(name, readVersioned(root, name));
     return this.versioned.get(name);
   }
 
   private user(): ReadonlyMap<string, string> {
-    this.userSettings ??= readUserSettings(this.places.env);
+    this.userSettings ??= userSettings(this.places.env);
     return this.userSettings;
   }
 }
@@ -109,35 +137,4 @@ export function versionedValue(written: string): string {
     .filter((line) => !/^\s*#/.test(line))
     .join("\n")
     .trim();
-}
-
-/** The user's own database of settings; `undefined` when there is none. */
-export function userDatabase(env: SettingPlaces["env"]): string | undefined {
-  const { FOSSIL_HOME, HOME, XDG_CONFIG_HOME, LOCALAPPDATA, APPDATA } = env;
-  const home = (folder: string | undefined, name: string) => (folder ? [join(folder, name)] : []);
-  const candidates =
-    process.platform === "win32"
-      ? [FOSSIL_HOME, LOCALAPPDATA, APPDATA].flatMap((folder) => home(folder, "_fossil"))
-      : [
-          ...home(FOSSIL_HOME, ".fossil"),
-          ...home(HOME, ".fossil"),
-          ...home(XDG_CONFIG_HOME, "fossil.db"),
-          ...home(HOME, ".config/fossil.db"),
-        ];
-  return candidates.find((path) => existsSync(path));
-}
-
-function readUserSettings(env: SettingPlaces["env"]): ReadonlyMap<string, string> {
-  const path = userDatabase(env);
-  if (path === undefined) return new Map();
-  let db: Db | undefined;
-  try {
-    db = Db.open(path, { mode: "read" });
-    const rows = db.prepare("SELECT name, value FROM global_config WHERE value IS NOT NULL");
-    return new Map(rows.values<[string, string | number]>().map(([name, value]) => [name, String(value)]));
-  } catch {
-    return new Map(); // A file of the user's that we cannot read must not keep a checkout from working.
-  } finally {
-    db?.close();
-  }
 }

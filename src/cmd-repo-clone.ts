@@ -1,4 +1,5 @@
 /** `edgesync repo clone`: copies a peer's repository into a new file. */
+import { recordUse } from "./checkout-user-db.ts";
 import { type CloneRequest, cloneAsAsked } from "./cli-clone.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -60,6 +61,7 @@ function withLogin(address: string, login: string): string {
 async function clone(request: CloneRequest, context: CliContext): Promise<ExitCode> {
   const { target } = request;
   const summary = await cloneAsAsked(request, context);
+  recordUse(context.env, target);
   tell(target, summary, context);
   return summary.refused.length + (summary.files?.refused.length ?? 0) === 0 ? EXIT.done : EXIT.failed;
 }

@@ -1,8 +1,16 @@
-/** `edgesync repo config`: the settings kept in a repository. */
+/**
+ * `edgesync repo config`: the settings of a repository. What holds is a file of the tree for some (`.fossil-settings/NAME`), else
+ * the repository's row, else what the user set for all repositories; `set` changes the repository's.
+ */
+import { findCheckout } from "./checkout-place.ts";
+import { CheckoutSettings, type FoundSetting, VERSIONED_SETTINGS } from "./checkout-settings.ts";
+import { worksInCheckout } from "./cli-checkout.ts";
 import { command, flag, group, positional } from "./cli-command.ts";
+import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
 import { withRepository } from "./cli-repository.ts";
 import { NameError, UsageError } from "./errors.ts";
+import type { Repo } from "./repo.ts";
 
 /** What makes the repository what it is: a change would cut it off from its peers or from stock. */
 const FIXED = new Set(["project-code", "server-code", "content-schema", "aux-schema"]);
@@ -22,26 +30,41 @@ export const configCommand = group({
 
 const lsCommand = command({
   description: "lists all settings",
-  examples: [{ line: "edgesync repo config ls", about: "name and value of each" }],
+  examples: [{ line: "edgesync repo config ls", about: "name, source and value of each" }],
   run: async (_args, context) => {
-    const entries = await withRepository(context, "read", ({ repo }) => repo.config.list());
+    const entries = await withRepository(context, "read", ({ repo }) => {
+      const found = new Map<string, FoundSetting & { readonly mtime?: number | undefined }>();
+      for (const entry of repo.config.list()) found.set(entry.name, { ...entry, source: "local" });
+      for (const entry of settingsHere(repo, context).beyondRepository()) {
+        if (entry.source !== "local") found.set(entry.name, entry);
+      }
+      return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    });
     context.out.result(
-      entries.map(({ name, value, mtime }) => ({ name, value, mtime: mtime ?? null })),
-      () => columns(entries.map(({ name, value }) => [name, value.replaceAll("\n", "\\n")])),
+      entries.map(({ name, value, source, mtime }) => ({ name, value, source, mtime: mtime ?? null })),
+      () => columns(entries.map(({ name, source, value }) => [name, `(${source})`, oneLine(value)])),
     );
   },
 });
 
+const oneLine = (value: string) => value.replaceAll("\n", "\\n");
+
 const getCommand = command({
-  description: "prints the value of one setting",
+  description: "prints the value of one setting, as it holds here: of the tree, the repository or the user",
   args: { name: positional({ description: "the setting", required: true }) },
   examples: [{ line: "edgesync repo config get project-code", about: "its value alone" }],
   run: async ({ name }, context) => {
-    const value = await withRepository(context, "read", ({ repo }) => repo.config.get(name));
-    if (value === undefined) throw new NameError("unset", `${name} is not set`);
-    context.out.result({ name, value }, () => `${value}\n`);
+    const found = await withRepository(context, "read", ({ repo }) => settingsHere(repo, context).find(name));
+    if (found === undefined) throw new NameError("unset", `${name} is not set`);
+    context.out.result({ ...found }, () => `${found.value}\n`);
   },
 });
+
+/** Of the checkout worked in, when it is one of the repository. */
+function settingsHere(repo: Repo, context: CliContext): CheckoutSettings {
+  const root = worksInCheckout(context) ? findCheckout(context.globals.checkout)?.root : undefined;
+  return new CheckoutSettings({ repo, env: context.env, ...(root !== undefined && { root }) });
+}
 
 const setCommand = command({
   description: "changes or removes one setting",
@@ -61,6 +84,9 @@ const setCommand = command({
     await withRepository(context, "write", ({ repo }) => {
       if (value === undefined) repo.config.unset(name);
       else repo.config.set(name, value);
+      if (!VERSIONED_SETTINGS.has(name)) return;
+      if (settingsHere(repo, context).find(name)?.source !== "versioned") return;
+      context.out.note(`WARNING: here the file .fossil-settings/${name} holds instead`);
     });
     context.out.result({ name, value: value ?? null }, () => "");
   },

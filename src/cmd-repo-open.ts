@@ -5,6 +5,7 @@ import { Checkout } from "./checkout-db.ts";
 import { checkoutAt, findCheckout } from "./checkout-place.ts";
 import { CheckoutSettings } from "./checkout-settings.ts";
 import { refreshClean, switchTo } from "./checkout-switch.ts";
+import { forgetCheckout, recordUse } from "./checkout-user-db.ts";
 import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
 import { holdSignals, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts, describeCheckIn, labelled } from "./cli-checkout-info.ts";
@@ -74,6 +75,7 @@ export const openCommand = command({
           ? { written: [] }
           : switchTo(checkout, target, { force, keep, forceMissing, setTimes: setmtime });
       repo.config.set(`ckout:${root}/`, "1");
+      recordUse(env, repo.path, root);
       const facts = target === undefined ? null : checkInFacts(repo, target);
       out.result({ root, repository: repo.path, checkIn: facts, written: change.written }, () =>
         [
@@ -149,6 +151,7 @@ async function reopen(path: string, context: CliContext): Promise<undefined> {
   try {
     checkout.write(() => checkout.setRepository(path));
     checkout.repo.config.set(`ckout:${checkout.root}/`, "1");
+    recordUse(env, checkout.repo.path, checkout.root);
     const { root, repo } = checkout;
     out.result({ root, repository: repo.path }, () => `${root} is a checkout of ${resolve(path)}\n`);
   } finally {
@@ -169,6 +172,7 @@ export const closeCommand = command({
         refuseStash(checkout);
       }
       checkout.repo.config.unset(`ckout:${checkout.root}/`);
+      forgetCheckout(context.env, checkout.root);
       return checkout;
     });
     for (const ending of ["", "-journal", "-wal", "-shm"]) rmSync(database + ending, { force: true });

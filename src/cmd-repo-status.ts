@@ -2,8 +2,8 @@
 import type { Checkout } from "./checkout-db.ts";
 import { GlobList } from "./checkout-glob.ts";
 import { unmanagedFiles } from "./checkout-scan.ts";
-import { userDatabase } from "./checkout-settings.ts";
 import { changesOf, describeChanges, type FileChange, refresh } from "./checkout-status.ts";
+import { userDatabase } from "./checkout-user-db.ts";
 import { type PendingMerge, pendingMerges } from "./checkout-vfile.ts";
 import { shownName, treeNames, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts, describeCheckIn, labelled, warnOfForks } from "./cli-checkout-info.ts";
