@@ -1,20 +1,30 @@
 /**
  * `edgesync repo ci`: a check-in of a checkout's changes, or, outside of one, straight from files. Then the files
  * named, and all files below the folders named, are added to those of the parent or replace them; names in the
- * repository are relative to the folder worked in (`-C`). Symbolic links are stored as such, and the executable
- * bit is kept.
+ * repository are relative to the folder worked in (`-C`).
+ *
+ * In a checkout, in this order: pull; the message, in an editor unless it is given, and then another pull, for that may have
+ * taken long; hooks; the check-in, in one transaction; push. Nothing is locked but in the transaction.
  */
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from "node:fs";
-import { join, relative, resolve, sep } from "node:path";
-import { isReservedName } from "./artifact-names.ts";
-import { text as decode, utf8 } from "./bytes.ts";
+import { tmpdir } from "node:os";
 import { commitCheckout } from "./checkout-commit.ts";
 import type { Checkout } from "./checkout-db.ts";
+import { CheckoutSettings } from "./checkout-settings.ts";
 import { AUTOSYNC_ARGS, lockClient, type PulledBefore, pullBefore, pushAfter } from "./cli-autosync.ts";
+import {
+  type CheckInOutlook,
+  describeCommit,
+  givenMessage,
+  NEEDS_MESSAGE,
+  writeMessage,
+  writePlainMessage,
+} from "./cli-checkin-message.ts";
 import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { warnOfForks } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
+import { editorArg, requireEditor } from "./cli-editor.ts";
+import { readEdits } from "./cli-file-edits.ts";
 import { withRepository } from "./cli-repository.ts";
 import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
 import { EXIT, type ExitCode, RepoError, UsageError } from "./errors.ts";
@@ -22,7 +32,6 @@ import { formatDateTime } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import { type CheckInResult, commit } from "./repo-checkin.ts";
 import type { CheckInRequest } from "./repo-checkin-place.ts";
-import type { FileEdit } from "./repo-checkin-tree.ts";
 import { resolveName } from "./repo-name.ts";
 
 const ARGS = {
@@ -30,8 +39,12 @@ const ARGS = {
     description: "files, or folders for all that is in them; in a checkout: all changes",
     repeat: true,
   }),
-  message: option({ description: "what changed and why", valueHint: "TEXT", alias: ["m"] }, text),
+  message: option(
+    { description: "what changed and why; else an editor asks", valueHint: "TEXT", alias: ["m"] },
+    text,
+  ),
   messageFile: option({ description: "the message is in this file", valueHint: "FILE", alias: ["M"] }, text),
+  editor: editorArg,
   branch: option({ description: "the branch; a new one is made", valueHint: "NAME", alias: ["b"] }, text),
   branchColor: option({ description: "background of the new branch in timelines", valueHint: "COLOR" }, text),
   bgcolor: option({ description: "background of this check-in in timelines", valueHint: "COLOR" }, text),
@@ -51,6 +64,8 @@ const ARGS = {
   baseline: flag({ description: "write a full manifest, whatever its size" }),
   hash: flag({ description: "read every file, whatever its time says" }),
   warnings: flag({ description: "refuse binary data, odd line ends and the like", default: "true" }),
+  verify: flag({ description: "run the hooks before a commit of the setting hooks", default: "true" }),
+  sign: flag({ description: "sign the manifest where the setting clearsign says so", default: "true" }),
   allowConflict: flag({ description: "even with unresolved merge conflicts" }),
   allowEmpty: flag({ description: "even when nothing has changed" }),
   allowFork: flag({ description: "even when the parent has a child on this branch" }),
@@ -74,7 +89,7 @@ export const ciCommand = command({
     },
   ],
   run: async (args, context) => {
-    const comment = messageOf(args);
+    const comment = givenMessage(args.message, args.messageFile);
     if (args.delta && args.baseline) {
       throw new UsageError("options", "--delta and --baseline exclude each other", { hint: "leave one out" });
     }
@@ -88,7 +103,7 @@ type CiValues = Values<typeof ARGS>;
 
 async function checkInTree(
   args: CiValues,
-  comment: string,
+  given: string | undefined,
   context: CliContext,
 ): Promise<ExitCode | undefined> {
   if (args.parent !== undefined) {
@@ -97,14 +112,30 @@ async function checkInTree(
     });
   }
   return withCheckout(context, "write", async (checkout) => {
-    const isPublic = !args.private && !isPrivateHere(checkout);
+    const { repo, settings } = checkout;
+    const editor = given === undefined ? editorFor(args, settings, context) : undefined;
+    const isPrivate = args.private || isPrivateHere(checkout);
     const autosync = autosyncOf(checkout, args, context);
-    const pulled = isPublic ? await pullBefore(autosync, args, context) : undefined;
-    if (!args.overrideLock && args.branch === undefined) refuseLocked(pulled);
+    const pull = async () => {
+      const pulled = isPrivate ? undefined : await pullBefore(autosync, args, context);
+      if (!args.overrideLock && args.branch === undefined) refuseLocked(pulled);
+      return pulled;
+    };
+    let pulled = await pull();
+    const outlook = outlookOf(checkout, args, isPrivate, context);
+    const comment = given ?? writeMessage(checkout, editor!, outlook, context);
+    if (given === undefined && pulled !== undefined) pulled = await pull();
+    if (args.verify) await runHooks(checkout, outlook, comment, context);
     const form = pulled?.avoidsDeltas ? { delta: false, baseline: true } : {};
-    const made = commitTree(checkout, { ...args, ...form }, comment, context);
+    const request = { ...args, ...form };
+    const made = commitTree(
+      checkout,
+      request,
+      await requestOf(request, comment, repo, settings, context),
+      context,
+    );
     const unlock = { client: autosync.lock.client };
-    const failure = isPublic ? await pushAfter({ ...autosync, lock: unlock }, args, context) : undefined;
+    const failure = isPrivate ? undefined : await pushAfter({ ...autosync, lock: unlock }, args, context);
     report(made, context, () => `New_Version: ${made.hash}\n`);
     if (made.isFork) context.out.note("**** warning: a fork has occurred *****");
     else warnOfForks(checkout.repo, made.rid, context);
@@ -113,6 +144,34 @@ async function checkInTree(
     context.out.note("  push it later with edgesync sync push");
     return EXIT.failed;
   });
+}
+
+const editorFor = ({ editor }: CiValues, settings: CheckoutSettings, { env }: CliContext) =>
+  requireEditor(editor, settings.get("editor"), env, NEEDS_MESSAGE);
+
+function outlookOf(
+  checkout: Checkout,
+  args: CiValues,
+  isPrivate: boolean,
+  context: CliContext,
+): CheckInOutlook {
+  const { branch, tag, integrate, hash, allowEmpty } = args;
+  const { user } = signature(args, checkout.repo, context);
+  const names = treeNames(checkout, context, args.files);
+  return { user, branch, tag, isPrivate, integrate, hash, allowEmpty, names };
+}
+
+/** @throws RepoError `hook-failed`, `hooks-unreadable` */
+async function runHooks(
+  checkout: Checkout,
+  outlook: CheckInOutlook,
+  comment: string,
+  context: CliContext,
+): Promise<void> {
+  const { repo, root } = checkout;
+  if (repo.config.get("hooks") === undefined) return;
+  const { runBeforeCommit } = await import("./cli-commit-hook.ts");
+  runBeforeCommit(repo, root, context.random, () => describeCommit(checkout, outlook, comment, context));
 }
 
 function isPrivateHere({ checkIn, repo }: Checkout): boolean {
@@ -143,9 +202,14 @@ function refuseLocked(pulled: PulledBefore | undefined): void {
   );
 }
 
-function commitTree(checkout: Checkout, args: CiValues, comment: string, context: CliContext): CheckInResult {
+function commitTree(
+  checkout: Checkout,
+  args: CiValues,
+  request: Omit<CheckInRequest, "edits">,
+  context: CliContext,
+): CheckInResult {
   return commitCheckout(checkout, {
-    ...requestOf(args, comment, checkout.repo, context),
+    ...request,
     names: treeNames(checkout, context, args.files),
     hash: args.hash,
     integrate: args.integrate,
@@ -154,38 +218,47 @@ function commitTree(checkout: Checkout, args: CiValues, comment: string, context
   });
 }
 
-async function checkInFiles(args: CiValues, comment: string, context: CliContext): Promise<undefined> {
+async function checkInFiles(
+  args: CiValues,
+  given: string | undefined,
+  context: CliContext,
+): Promise<undefined> {
   if (args.files.length === 0) {
     throw new UsageError("missing-argument", "this is no checkout: name the files to check in", {
       hint: "edgesync repo ci -m TEXT FILE...",
     });
   }
-  const edits = args.files.flatMap((file) => readEdits(context.globals.checkout, file));
-  const { parent } = args;
-  const made = await withRepository(context, "write", ({ repo }) =>
-    commit(repo, {
-      ...requestOf(args, comment, repo, context),
-      edits,
+  const folder = context.globals.checkout;
+  const made = await withRepository(context, "write", async ({ repo }) => {
+    const settings = new CheckoutSettings({ repo, env: context.env });
+    const comment = given ?? writePlainMessage(editorFor(args, settings, context), tmpdir(), context);
+    const { parent } = args;
+    return commit(repo, {
+      ...(await requestOf(args, comment, repo, settings, context)),
+      edits: args.files.flatMap((file) => readEdits(folder, file)),
       ...(parent !== undefined && { parent: resolveName(repo, parent, { type: "ci" }) }),
-    }),
-  );
+    });
+  });
   report(made, context, () => `${made.hash}\n`);
 }
 
 /** What both kinds of check-in are asked for. */
-function requestOf(
+async function requestOf(
   args: CiValues,
   comment: string,
   repo: Repo,
+  settings: CheckoutSettings,
   context: CliContext,
-): Omit<CheckInRequest, "edits"> {
+): Promise<Omit<CheckInRequest, "edits">> {
   const { branch, branchColor, bgcolor } = args;
+  const sign = args.sign && settings.isOn("clearsign", false) ? await signerOf(settings) : undefined;
   return {
     ...signature(args, repo, context),
     comment,
     ...(branch !== undefined && { branch }),
     ...(branchColor !== undefined && { branchColor }),
     ...(bgcolor !== undefined && { color: bgcolor }),
+    ...(sign !== undefined && { sign }),
     tags: args.tag,
     close: args.close,
     isPrivate: args.private,
@@ -194,69 +267,9 @@ function requestOf(
   };
 }
 
-/** @throws UsageError `missing-argument`; RepoError `file-unreadable` */
-function messageOf({ message, messageFile }: CiValues): string {
-  const given = message ?? (messageFile === undefined ? "" : readMessage(messageFile));
-  if (given.trim() !== "") return given;
-  throw new UsageError("missing-argument", "a check-in needs a message", { hint: "add -m TEXT" });
-}
-
-function readMessage(file: string): string {
-  try {
-    return decode(readFileSync(file)).replace(/^\ufeff/, "");
-  } catch (cause) {
-    throw unreadable(file, cause);
-  }
-}
+const signerOf = async (settings: CheckoutSettings) => (await import("./cli-clearsign.ts")).signer(settings);
 
 function report(made: CheckInResult, { out }: CliContext, shown: () => string): void {
   const { hash, date, branch, isPrivate, isFork } = made;
   out.result({ hash, date: formatDateTime(date), branch, isPrivate, isFork }, shown);
-}
-
-function readEdits(folder: string, file: string): FileEdit[] {
-  const path = resolve(folder, file);
-  const name = relative(resolve(folder), path);
-  if (name.split(sep)[0] === "..") {
-    throw new UsageError("outside", `${file} is outside of the folder worked in`, {
-      hint: "name that folder with -C",
-    });
-  }
-  const stats = statOf(path, file);
-  return stats.isDirectory() ? readFolder(path, name) : [readEdit(path, name, stats)];
-}
-
-function statOf(path: string, file: string): Stats {
-  try {
-    return lstatSync(path);
-  } catch (cause) {
-    throw unreadable(file, cause);
-  }
-}
-
-/** Everything below a folder but repositories and the databases of checkouts. */
-function readFolder(path: string, name: string): FileEdit[] {
-  return readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
-    const below = join(path, entry.name);
-    const entryName = join(name, entry.name);
-    if (isReservedName(entry.name) || /\.fossil(?:-wal|-shm|-journal)?$/.test(entry.name)) return [];
-    if (entry.isDirectory()) return readFolder(below, entryName);
-    if (!entry.isFile() && !entry.isSymbolicLink()) return [];
-    return [readEdit(below, entryName, lstatSync(below))];
-  });
-}
-
-function readEdit(path: string, systemName: string, stats: Stats): FileEdit {
-  const name = systemName.split(sep).join("/");
-  try {
-    if (stats.isSymbolicLink()) return { name, content: utf8(readlinkSync(path)), permission: "l" };
-    return { name, content: readFileSync(path), permission: stats.mode & 0o100 ? "x" : "" };
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-}
-
-function unreadable(file: string, cause: unknown): RepoError {
-  const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : "cannot be read";
-  return new RepoError("file-unreadable", `${file} ${reason}`, { cause });
 }

@@ -4,7 +4,8 @@ import { GlobList } from "./checkout-glob.ts";
 import { unmanagedFiles } from "./checkout-scan.ts";
 import { changesOf, describeChanges, type FileChange, refresh } from "./checkout-status.ts";
 import { userDatabase } from "./checkout-user-db.ts";
-import { type PendingMerge, pendingMerges } from "./checkout-vfile.ts";
+import { pendingMerges } from "./checkout-vfile.ts";
+import { changeJson, changeLine, mergeJson, mergeLine } from "./cli-changes.ts";
 import { shownName, treeNames, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts, describeCheckIn, labelled, warnOfForks } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
@@ -32,7 +33,7 @@ export const statusCommand = command({
           root,
           repository: repo.path,
           checkIn: facts,
-          changes: changes.map(toJson),
+          changes: changes.map(changeJson),
           merges: merges.map(mergeJson),
         },
         () =>
@@ -41,7 +42,7 @@ export const statusCommand = command({
             labelled("local-root:", `${root}/`),
             settingsFile === undefined ? "" : labelled("config-db:", settingsFile),
             facts === null ? "" : describeCheckIn("checkout:", facts, true),
-            ...changes.map((change) => line(checkout, context, change)),
+            ...changes.map((change) => changeLine(checkout, context, change)),
             ...merges.map(mergeLine),
           ].join(""),
       );
@@ -72,8 +73,8 @@ export const changesCommand = command({
       const entries = [
         ...changes.map((change) => ({
           name: change.name,
-          json: toJson(change),
-          text: line(checkout, context, change),
+          json: changeJson(change),
+          text: changeLine(checkout, context, change),
         })),
         ...extras.map((name) => ({
           name,
@@ -145,25 +146,3 @@ function within(
     names.some((name) => name === "" || change.name === name || change.name.startsWith(`${name}/`)),
   );
 }
-
-function line(checkout: Checkout, context: CliContext, { kind, name, originalName }: FileChange): string {
-  const shown = shownName(checkout, context, name);
-  const before = originalName === undefined ? "" : `${shownName(checkout, context, originalName)}  ->  `;
-  return `${kind.padEnd(10)} ${before}${shown}\n`;
-}
-
-const toJson = ({ kind, name, originalName }: FileChange) => ({
-  kind,
-  name,
-  ...(originalName !== undefined && { originalName }),
-});
-
-const MERGE_WORDS = {
-  merge: "MERGED_WITH",
-  cherrypick: "CHERRYPICK",
-  backout: "BACKOUT",
-  integrate: "INTEGRATE",
-} as const;
-
-const mergeLine = ({ kind, hash: merged }: PendingMerge) => `${MERGE_WORDS[kind].padEnd(10)} ${merged}\n`;
-const mergeJson = ({ kind, hash: merged }: PendingMerge) => ({ kind: MERGE_WORDS[kind], hash: merged });

@@ -49,6 +49,8 @@ export interface CheckInRequest {
   /** Closes the branch with this check-in. */
   readonly close?: boolean;
   readonly isPrivate?: boolean;
+  /** Puts a signature around the manifest. Not asked to sign a private check-in. */
+  readonly sign?: (manifest: Uint8Array) => Uint8Array;
   /** `auto`: where stock would. */
   readonly delta?: "auto" | "always" | "never";
   readonly allow?: Allowances;

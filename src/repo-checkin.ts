@@ -10,8 +10,10 @@
  * Settings of the repository: `repo-cksum` (on) writes the R card, which reads every file; a tree with a shunned
  * file whose content is gone gets none. Others: `forbid-delta-manifests` (on, as in Fossil 2.29) and `seen-delta-manifest`; `dont-commit`.
  */
+import { looksLikeArtifact, openCards } from "./artifact-cards.ts";
 import { formatArtifact } from "./artifact-format.ts";
 import type { CheckIn, FileEntry } from "./artifact-types.ts";
+import { equal } from "./bytes.ts";
 import { RepoError } from "./errors.ts";
 import { type Hash, md5Hex } from "./hash.ts";
 import type { EpochMs } from "./julian.ts";
@@ -48,7 +50,7 @@ export interface CheckInResult {
  * Makes a check-in.
  *
  * @throws RepoError `would-fork`, `branch-closed`, `branch-exists`, `parent-younger`, `nothing-changed`,
- *   `delta-forbidden`, `commit-forbidden`, `content-missing`; NameError `not-a-checkin`, `no-parent`, and
+ *   `delta-forbidden`, `commit-forbidden`, `content-missing`, `signing-failed`; NameError `not-a-checkin`, `no-parent`, and
  *   those of `planTree`; FormatError of `formatArtifact` for a text that no card can hold
  */
 export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
@@ -65,7 +67,7 @@ export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
     if (!isPrivate) publish(repo, files, store);
     if (!request.allow?.empty && place.merges.length === 0 && isSameTree(before, files)) refuseEmpty();
     const full = fullManifest(partsOf(repo, request, date, place, files));
-    const rid = store(formatArtifact(chooseForm(repo, request, parent, full)));
+    const rid = store(signed(formatArtifact(chooseForm(repo, request, parent, full)), request, isPrivate));
     if (parent !== undefined) batch.context.deferDeltify(parent.rid, rid);
     batch.finish();
     const [hash, branch] = [repo.content.hashOf(rid), branchOf(repo, rid)];
@@ -100,6 +102,14 @@ function initialCheckIn(user: string, date: EpochMs): CheckIn {
     closeMerged: [],
     user,
   });
+}
+
+/** @throws RepoError `signing-failed` when what came back does not hold the manifest; what `sign` throws */
+function signed(manifest: Uint8Array, { sign }: CheckInRequest, isPrivate: boolean): Uint8Array {
+  if (sign === undefined || isPrivate) return manifest;
+  const wrapped = sign(manifest);
+  if (looksLikeArtifact(wrapped) && equal(openCards(wrapped).bytes, manifest)) return wrapped;
+  throw new RepoError("signing-failed", "the signed check-in is not what was to be signed");
 }
 
 /** @throws NameError, those of `planTree` */
