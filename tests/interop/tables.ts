@@ -103,16 +103,21 @@ export function timesOf(stock: Stock): Times {
 export function dumpTables(file: string, tables?: readonly string[], times: Times = "exact"): Dump {
   const db = Db.open(file, { mode: "read" });
   try {
-    return db.snapshot(() => {
-      const present = tableNames(db);
-      const names = tables === undefined ? present : present.filter((name) => tables.includes(name));
-      const resolve = resolvers(db, present);
-      const literal = times === "exact" ? exactly : inMilliseconds;
-      return new Map(names.map((name) => [name, dumpTable(db, name, resolve, literal)]));
-    });
+    return dumpOf(db, tables, times);
   } finally {
     db.close();
   }
+}
+
+/** As `dumpTables`, of a database that is open. */
+export function dumpOf(db: Db, tables?: readonly string[], times: Times = "exact"): Dump {
+  return db.snapshot(() => {
+    const present = tableNames(db);
+    const names = tables === undefined ? present : present.filter((name) => tables.includes(name));
+    const resolve = resolvers(db, present);
+    const literal = times === "exact" ? exactly : inMilliseconds;
+    return new Map(names.map((name) => [name, dumpTable(db, name, resolve, literal)]));
+  });
 }
 
 function tableNames(db: Db): string[] {

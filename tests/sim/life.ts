@@ -1,6 +1,6 @@
 /**
  * What people do at one machine: check-ins, forks, merges, wiki pages, tickets, technotes, forum posts,
- * attachments, tags, unversioned files, private branches, shunning. Each deed is one local command, on what
+ * attachments, tags, unversioned files, rows of tables, private branches, shunning. Each deed is one local command, on what
  * that machine has; its chance comes from a seed of its own, so that a deed stays the same when others are
  * taken out of the plan.
  */
@@ -17,6 +17,8 @@ import type { Rid } from "../../src/repo-content.ts";
 import { rebuildRepository } from "../../src/repo-rebuild.ts";
 import { receiveAll } from "../../src/repo-receive.ts";
 import { shun } from "../../src/repo-shun.ts";
+import { type ColumnType, defineTable, findTable, getTable } from "../../src/repo-table.ts";
+import { deleteRow, putRow, type RowOutcome, type TableRow } from "../../src/repo-table-row.ts";
 import { Unversioned } from "../../src/repo-unversioned.ts";
 import { Dice } from "./dice.ts";
 
@@ -34,6 +36,7 @@ const DEEDS = {
   tag: 6,
   uvPut: 10,
   uvDelete: 3,
+  row: 6,
   shun: 6,
 } as const;
 export type Deed = keyof typeof DEEDS;
@@ -44,7 +47,11 @@ export interface Done {
   /** What was made, private or not. */
   readonly privately: boolean;
   readonly shunned?: Hash;
+  readonly row?: TableRow;
 }
+
+/** Of rows. */
+export const TABLE = "notes";
 
 const FILLER = "Words that stay the same from one version to the next, and so make deltas worth it. ".repeat(
   4,
@@ -100,6 +107,8 @@ class Hands {
         return this.uvPut();
       case "uvDelete":
         return this.uvDelete();
+      case "row":
+        return this.row();
       case "shun":
         return this.shun();
     }
@@ -288,6 +297,27 @@ class Hands {
     if (live.length === 0) return undefined;
     files.remove(this.dice.pick(live).name, Math.floor(this.date / 1000));
     return { privately: false };
+  }
+
+  /** Of a table that is made when first needed, and later gets a column more. */
+  private row(): Done | undefined {
+    const { dice, repo } = this;
+    const column = (name: string, type: ColumnType, pk = false) => ({ name, type, pk });
+    const known = findTable(repo, TABLE)?.definition.columns ?? [];
+    const columns = [column("id", "text", true), column("body", "text"), column("facts", "json")];
+    const isWide = known.length > columns.length || dice.chance(0.2);
+    if (isWide) columns.push(column("count", "integer"));
+    defineTable(repo, TABLE, { columns, conflict: "mtime-wins" });
+    const table = getTable(repo, TABLE);
+    const id = `row ${dice.below(5)}`;
+    if (dice.chance(0.2)) return this.wrote(deleteRow(repo, table, { user: "ann", values: { id } }));
+    const values = { id, body: this.text(), facts: { said: [this.word(), dice.below(10)] } };
+    const more = isWide ? { count: dice.below(1000) } : {};
+    return this.wrote(putRow(repo, table, { user: "ann", values: { ...values, ...more } }));
+  }
+
+  private wrote(outcome: RowOutcome): Done | undefined {
+    return outcome.applied ? { privately: false, row: outcome.row } : undefined;
   }
 
   /** Only files: to shun a check-in takes its history's shape from everybody. */

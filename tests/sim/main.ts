@@ -6,10 +6,11 @@
  *     --shrink                              prints the smallest failing plan of the first failing seed
  *
  * Severity is calm, adverse or hostile; in a sweep without one the three take turns. Ends with status 1 when
- * anything that must hold did not.
+ * anything that must hold did not. A sweep says how far it is every few hundred runs, and when it is stopped.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { atEnd } from "../at-end.ts";
 import { describeStep, makePlan, type Plan } from "./plan.ts";
 import { SEVERITIES, type Severity } from "./severity.ts";
 import { shrink } from "./shrink.ts";
@@ -30,6 +31,9 @@ const { values } = parseArgs({
     stride: { type: "string", default: "1" },
   },
 });
+
+/** Of a sweep: runs. */
+const TOLD_EVERY = 300;
 
 interface Run {
   readonly seed: string;
@@ -90,10 +94,22 @@ async function sweep(from: bigint, count: bigint): Promise<boolean> {
   const totals = { runs: 0, failed: 0, artifacts: 0, messages: 0, crashes: 0 };
   const bySeverity: Record<string, number> = {};
   const failures: Run[] = [];
+  const began = performance.now();
+  const tell = () => {
+    const kinds = Object.entries(bySeverity).map(([name, runs]) => `${runs} ${name}`);
+    const seconds = (performance.now() - began) / 1000;
+    console.log(
+      `${totals.runs} runs (${kinds.join(", ")}): ${totals.failed} failed; ${totals.artifacts} artifacts, ` +
+        `${totals.messages} messages, ${totals.crashes} crashes; ${seconds.toFixed(0)} s, ${(totals.runs / seconds).toFixed(1)} a second`,
+    );
+  };
+  // A sweep that is stopped says how far it came.
+  atEnd(tell);
   const hear = (run: Run) => {
     totals.runs++;
     bySeverity[run.severity] = (bySeverity[run.severity] ?? 0) + 1;
     for (const name of ["artifacts", "messages", "crashes"] as const) totals[name] += run.result[name];
+    if (totals.runs % TOLD_EVERY === 0 && BigInt(totals.runs) < count) tell();
     if (run.result.defects.length === 0) return;
     totals.failed++;
     failures.push(run);
@@ -101,11 +117,6 @@ async function sweep(from: bigint, count: bigint): Promise<boolean> {
   };
   const statuses = await Promise.all(
     Array.from({ length: jobs }, (_, i) => runProcess(from + BigInt(i), count - BigInt(i), jobs, hear)),
-  );
-  const kinds = Object.entries(bySeverity).map(([name, runs]) => `${runs} ${name}`);
-  console.log(
-    `${totals.runs} runs (${kinds.join(", ")}): ${totals.failed} failed; ${totals.artifacts} artifacts, ` +
-      `${totals.messages} messages, ${totals.crashes} crashes`,
   );
   const [first] = failures;
   if (first !== undefined && values.shrink) await printSmallest(makePlan(BigInt(first.seed), first.severity));
@@ -123,6 +134,7 @@ async function runProcess(
   const child = Bun.spawn([process.execPath, import.meta.path, ...words], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  atEnd(() => child.kill());
   let rest = "";
   for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + chunk).split("\n");

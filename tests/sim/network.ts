@@ -22,6 +22,8 @@ export interface Letter {
   readonly as: string | undefined;
   /** Over NATS: by which the sender is known there. */
   readonly peerId?: string | undefined;
+  /** An honest peer has made it, and nothing befell it on its way. */
+  readonly isHonest?: boolean;
 }
 
 export interface Reply {
@@ -90,7 +92,8 @@ export class Network {
       const body = this.damaged(letter.body, tell);
       // Who dies over a request neither answers nor closes.
       const patience = silent();
-      endpoint.serve({ ...letter, body }).then(
+      const isHonest = letter.isHonest === true && Buffer.compare(body, letter.body) === 0;
+      endpoint.serve({ ...letter, body, isHonest }).then(
         (answer) => {
           patience.cancel();
           if (!endpoint.isUp) return silent();
@@ -164,7 +167,7 @@ export class SimulatedTransport implements Transport {
     if (this.closed) throw new ProtocolError("transport-closed", `the connection to ${this.peer} is closed`);
     signal?.throwIfAborted();
     const { contentType, body } = encodeMessage(message, "compressed");
-    const reply = await this.send({ contentType, body, cookie, as: this.as });
+    const reply = await this.send({ contentType, body, cookie, as: this.as, isHonest: true });
     signal?.throwIfAborted();
     try {
       const decoded = decodeMessage(reply.body, reply.contentType);

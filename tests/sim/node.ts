@@ -72,6 +72,8 @@ interface Process {
   readonly close: () => void;
   readonly endpoint: Endpoint & { isUp: boolean; run(body: () => void): void };
   mesh: SimulatedMesh | undefined;
+  /** What the file held when last looked at. */
+  seen: { readonly version: string; readonly stock: Stock } | undefined;
 }
 
 export class SimulatedNode {
@@ -136,7 +138,7 @@ export class SimulatedNode {
       for (const job of jobs) job.close();
       repo.close();
     };
-    const process: Process = { hosted, sync, poll, repo, close, endpoint, mesh: undefined };
+    const process: Process = { hosted, sync, poll, repo, close, endpoint, mesh: undefined, seen: undefined };
     this.process = process;
     for (const peer of this.peers) {
       sync.add({ name: peer.name, transport: "memory", connect: () => this.connect(peer, endpoint) });
@@ -178,6 +180,7 @@ export class SimulatedNode {
       body: exchange.body.slice() as typeof exchange.body,
       as: undefined,
       peerId: exchange.address.replace(/^nats:?/, ""),
+      isHonest: true,
     };
     const before = this.stock();
     const served = await serve();
@@ -231,8 +234,18 @@ export class SimulatedNode {
     return outcome;
   }
 
-  /** What is there, as far as a stranger must not change it. */
+  /** What is there, as far as a stranger must not change it. Equal objects only while nothing was written. */
   stock(): Stock {
+    const { process } = this;
+    if (process === undefined) throw new Error(`${this.name} is down`);
+    const { db } = process.repo;
+    // Of other connections, then of this one.
+    const version = `${db.dataVersion()} ${db.prepare("SELECT total_changes()").value<number>()!}`;
+    if (process.seen?.version !== version) process.seen = { version, stock: this.look() };
+    return process.seen.stock;
+  }
+
+  private look(): Stock {
     const { db } = this.repo;
     const line = (sql: string) => db.prepare(sql).values<(string | number | null)[]>().flat().join(" ");
     return {

@@ -21,6 +21,8 @@ export type Step = At &
     | { readonly kind: "clone"; readonly peer: number; readonly seed: bigint }
     /** The administrator of the machine gives Tom these rights there. */
     | { readonly kind: "grant"; readonly capabilities: string }
+    /** The administrator of the machine gives Tom another password there, or his own back. */
+    | { readonly kind: "password"; readonly isOwn: boolean }
     | { readonly kind: "crash"; readonly forMs: number }
     | { readonly kind: "partition"; readonly peer: number; readonly oneWay: boolean; readonly forMs: number }
     | { readonly kind: "clock"; readonly byMs: number }
@@ -44,6 +46,8 @@ export interface Plan {
   readonly ways: Ways;
   /** The last machine is on no NATS and known to nobody: a bridge leads to it. */
   readonly hasBridge: boolean;
+  /** How often each machine asks each other one it knows, in simulated milliseconds. */
+  readonly pollMs: number;
   readonly steps: readonly Step[];
 }
 
@@ -59,9 +63,10 @@ export function makePlan(seed: bigint, severity: Severity): Plan {
     ways === "nats" ? ["o", "go", "gio", "gox"] : ["", "o", "go", "gio", "gioy", "x", "gox"],
   );
   const hasBridge = ways === "nats" && nodeCount > 2 && dice.chance(0.5);
+  const pollMs = dice.pick(ways === "http" ? [60_000, 180_000, 420_000] : [60_000, 180_000]);
   const count = 20 + dice.below(40);
   const steps: Step[] = [];
-  const weights = { deed: 75, sync: 25, clone: 4, grant: 3, ...FAULTS[severity].weights };
+  const weights = { deed: 75, sync: 25, clone: 4, grant: 3, password: 2, ...FAULTS[severity].weights };
   for (let i = 0; i < count; i++) {
     const at = dice.between(0, WORK_MS);
     const node = dice.below(nodeCount);
@@ -81,6 +86,9 @@ export function makePlan(seed: bigint, severity: Severity): Plan {
       case "grant":
         steps.push({ at, node, kind, capabilities: dice.pick(GRANTS) });
         break;
+      case "password":
+        steps.push({ at, node, kind, isOwn: dice.chance(0.3) });
+        break;
       case "crash":
         steps.push({ at, node, kind, forMs });
         break;
@@ -98,7 +106,16 @@ export function makePlan(seed: bigint, severity: Severity): Plan {
         break;
     }
   }
-  return { seed, severity, nodeCount, nobody, ways, hasBridge, steps: steps.sort((a, b) => a.at - b.at) };
+  return {
+    seed,
+    severity,
+    nodeCount,
+    nobody,
+    ways,
+    hasBridge,
+    pollMs,
+    steps: steps.sort((a, b) => a.at - b.at),
+  };
 }
 
 export function describeStep(step: Step): string {

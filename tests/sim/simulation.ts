@@ -14,6 +14,8 @@ import { type LogFields, silentLogger } from "../../src/log.ts";
 import { seededRandom } from "../../src/random.ts";
 import type { Repo } from "../../src/repo.ts";
 import { rebuildRepository } from "../../src/repo-rebuild.ts";
+import { findTable } from "../../src/repo-table.ts";
+import { type TableRow, tableRows } from "../../src/repo-table-row.ts";
 import { Unversioned } from "../../src/repo-unversioned.ts";
 import { decodeMessage } from "../../src/xfer-message.ts";
 import { TempDir } from "../temp-dir.ts";
@@ -34,7 +36,7 @@ import {
 import { takeClone } from "./clone.ts";
 import { Dice } from "./dice.ts";
 import { isServerLie, lieAsClient, lieAsServer } from "./liar.ts";
-import { isOrdinaryRefusal, live } from "./life.ts";
+import { isOrdinaryRefusal, live, TABLE } from "./life.ts";
 import { type MeshWorld, peerIdOf } from "./mesh.ts";
 import { Crash, MortalClock } from "./mortal.ts";
 import { type Letter, Network, type Reply, SimulatedTransport } from "./network.ts";
@@ -45,7 +47,6 @@ import { SimulatedSockets } from "./sockets.ts";
 import { START, templateFor } from "./template.ts";
 import { NodeClock, Timeline } from "./timeline.ts";
 
-const POLL_MS = 60_000;
 /** Within this many polls of peace all must agree. */
 const POLLS_OF_PEACE_MAX = 12;
 const MESSAGES_MAX = 20_000;
@@ -97,6 +98,12 @@ class World {
   /** What Tom may do, by machine. */
   private readonly grants = new Map<string, string>();
   private readonly mesh: MeshWorld | undefined;
+  /** Machines whose disk has been full. */
+  private readonly smallDisks = new Set<string>();
+  /** Where Tom's password is another. */
+  private readonly locksOut = new Set<string>();
+  /** Rows that were written, by machine, then by key. */
+  private readonly rows = new Map<string, Map<string, TableRow>>();
   /** Machines that died, or whose disk was full, while somebody shunned. */
   private readonly halfShunned = new Set<string>();
   private recorded: Letter | undefined;
@@ -131,8 +138,8 @@ class World {
           network: this.network,
           login: { user: login, password: PASSWORDS[login] },
           syncsPrivate: login === "pat" && dice.chance(0.5),
-          pollMs: POLL_MS,
-          meshPollMs: POLL_MS,
+          pollMs: plan.pollMs,
+          meshPollMs: plan.pollMs,
           mesh: isBehindBridge ? undefined : this.mesh,
           onServed: (...facts) => this.afterExchange(...facts),
           onOutcome: (node, outcome) => this.afterSync(node, outcome),
@@ -142,6 +149,7 @@ class World {
         }),
       );
       this.had.set(`node${i}`, new Set());
+      this.rows.set(`node${i}`, new Map());
       this.grants.set(`node${i}`, PEOPLE.tom);
     }
   }
@@ -210,6 +218,8 @@ class World {
         return this.clone(node, this.nodes[step.peer]!, step.seed);
       case "grant":
         return this.grant(node, step.capabilities);
+      case "password":
+        return this.setPassword(node, step.isOwn);
       case "crash":
         return this.crash(node, step.forMs);
       case "partition": {
@@ -239,6 +249,7 @@ class World {
       const done = this.whose.run(node, () => live(repo, deed, seed));
       isWhole = node.isUp;
       if (done === undefined || !node.isUp) return;
+      if (done.row !== undefined) this.rows.get(node.name)!.set(done.row.pk, done.row);
       for (const hash of privateHoldings(repo)) this.privateHashes.add(hash);
       this.noteFiles(repo);
       this.remember(node);
@@ -262,7 +273,9 @@ class World {
   private atFaultPoint(site: string, subject: unknown): void {
     const node = this.whose.getStore();
     if (node === undefined) return;
-    if (site === "db-begun") {
+    if (site === "db-begun" && (node.diskPagesLeft !== undefined || this.smallDisks.has(node.name))) {
+      // Of a connection: it holds for each until it is told otherwise.
+      this.smallDisks.add(node.name);
       const db = subject as Db;
       const pages = db.prepare("PRAGMA page_count").value<number>()!;
       const most = node.diskPagesLeft === undefined ? ENOUGH_PAGES : pages + node.diskPagesLeft;
@@ -282,13 +295,14 @@ class World {
     if (mayPush && this.recorded === undefined && isReadable(letter)) {
       this.recorded = letter;
     }
+    const after = node.stock();
     const problems = checkExchange({
       letter,
       reply,
       before,
-      after: node.stock(),
+      after,
       nobody: this.plan.nobody,
-      tom: this.grants.get(node.name)!,
+      tom: this.locksOut.has(node.name) ? undefined : this.grants.get(node.name)!,
       // A bridge sends on what it got, in its own name.
       senderIsPrivate: this.nodes.some(
         ({ name, options }) =>
@@ -300,7 +314,7 @@ class World {
       privateHashes: this.privateHashes,
     });
     for (const problem of problems) this.defect(`${node.name}: ${problem}`);
-    this.remember(node);
+    if (after !== before) this.remember(node);
   }
 
   private afterBroadcast(subject: string, payload: Uint8Array): void {
@@ -325,7 +339,12 @@ class World {
       );
     const projectCode = server.repo.config.projectCode!;
     const deps = { clock, random: seededRandom(this.plan.seed), log: silentLogger };
-    startSimulatedBridge(owner, this.mesh!, { projectCode, login, pollMs: POLL_MS / 4, connect }, deps);
+    startSimulatedBridge(
+      owner,
+      this.mesh!,
+      { projectCode, login, pollMs: this.plan.pollMs / 4, connect },
+      deps,
+    );
   }
 
   /** Somebody at a machine clones another; no code of a machine runs, so no crash comes of it. */
@@ -369,11 +388,24 @@ class World {
 
   private grant(node: SimulatedNode, capabilities: string): void {
     if (!node.isUp) return;
+    this.grants.set(node.name, this.grants.get(node.name)! + capabilities);
     try {
       this.whose.run(node, () => node.repo.users.setCapabilities("tom", capabilities));
       this.grants.set(node.name, capabilities);
     } catch (error) {
       // Its disk is full, or it died over it.
+      if (!(error instanceof Crash) && !isOrdinaryRefusal(error)) throw error;
+    }
+  }
+
+  private setPassword(node: SimulatedNode, isOwn: boolean): void {
+    if (!node.isUp) return;
+    // Of a machine that dies over it nobody knows whether it was set.
+    this.locksOut.delete(node.name);
+    try {
+      this.whose.run(node, () => node.repo.users.setPassword("tom", isOwn ? PASSWORDS.tom : "another"));
+      if (!isOwn) this.locksOut.add(node.name);
+    } catch (error) {
       if (!(error instanceof Crash) && !isOrdinaryRefusal(error)) throw error;
     }
   }
@@ -413,6 +445,19 @@ class World {
       const newest = this.newestFiles.get(name) ?? 0;
       if (hash !== undefined && mtime < newest)
         this.defect(`${node.name} has an old version of the file ${name}`);
+    }
+    const table = findTable(node.repo, TABLE);
+    const rows = table === undefined ? [] : tableRows(node.repo, table, { withDeleted: true });
+    const here = new Map(rows.map((row) => [row.pk, row]));
+    for (const [pk, row] of this.rows.get(node.name)!) {
+      const found = here.get(pk);
+      // A newer one was written by somebody whom the machine did not live to tell.
+      if (
+        found === undefined ||
+        found.mtime < row.mtime ||
+        (found.mtime === row.mtime && !Bun.deepEquals(found, withAll(row, found)))
+      )
+        this.defect(`${node.name} has lost the row ${pk}`);
     }
     const has = new Set(holdings(node.repo));
     const mayLack = shunned(node.repo);
@@ -457,9 +502,11 @@ class World {
     this.trace("peace");
     for (const node of this.nodes) {
       this.grant(node, PEOPLE.tom);
+      this.setPassword(node, true);
       if (node.isUp && this.halfShunned.delete(node.name)) this.endShunning(node);
     }
     const began = this.timeline.now;
+    const { pollMs } = this.plan;
     // Over NATS one peer in turn is polled, by chance.
     const pollsMax = this.plan.ways === "nats" ? 4 * POLLS_OF_PEACE_MAX : POLLS_OF_PEACE_MAX;
     for (let polls = 0; polls <= pollsMax; polls++) {
@@ -468,13 +515,13 @@ class World {
         this.trace("agreed");
         const agreedAfterMs = this.timeline.now - began;
         // Syncs with nothing new must come to a good end, whatever has been lied about before.
-        await this.timeline.runUntil(this.timeline.now + 2 * POLL_MS);
+        await this.timeline.runUntil(this.timeline.now + 1.5 * pollMs);
         for (const node of this.nodes) this.checkLastSyncs(node);
         return agreedAfterMs;
       }
       if (polls === pollsMax || this.isHopeless) {
         for (const problem of problems) this.defect(`no agreement: ${problem}`);
-      } else await this.timeline.runUntil(this.timeline.now + POLL_MS);
+      } else await this.timeline.runUntil(this.timeline.now + pollMs);
     }
     return Number.POSITIVE_INFINITY;
   }
@@ -494,6 +541,12 @@ class World {
     return disagreements(this.nodes.map((node) => [node.name, agreementOf(node.repo)] as const));
   }
 }
+
+/** A row as it reads when its table has got a column since. */
+const withAll = (row: TableRow, { values }: TableRow): TableRow => ({
+  ...row,
+  values: { ...Object.fromEntries(Object.keys(values).map((name) => [name, null])), ...row.values },
+});
 
 /** Whether a letter came as it was sent. */
 function isReadable({ body, contentType }: Letter): boolean {
