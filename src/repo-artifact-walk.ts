@@ -125,6 +125,7 @@ class ArtifactWalk<N extends TreeNode> {
       }
       // A frame may have been dropped, or not been expanded; getting it is possible, as its ends are known.
       const content = applyDelta(source.content ?? this.content.get(source.node.rid)!, delta);
+      freeLarge(delta);
       return { ends: endsOf(content), content };
     } catch (error) {
       if (!(error instanceof FormatError || error instanceof LimitError)) throw error;
