@@ -1,10 +1,10 @@
-/** Real programs over lines with faults: stock Fossil and a leaf, leaves over a nats-server that is killed and started again. */
+/** Real programs over lines with faults: stock Fossil and a leaf, leaves over a nats-server, or another leaf's own, that is killed and started again. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, rmSync } from "node:fs";
 import { DaemonProcess } from "../interop/daemon-process.ts";
 import { copyFixture } from "../interop/fixture.ts";
 import { LeafProcess } from "../interop/leaf-process.ts";
-import { startNatsServer } from "../interop/nats-server.ts";
+import { startNatsServer, until } from "../interop/nats-server.ts";
 import { newestStock } from "../interop/stock.ts";
 import { artifactSet, copyRepository } from "../interop/tables.ts";
 import { TempDir } from "../temp-dir.ts";
@@ -91,4 +91,53 @@ test("leaves agree over a nats-server that is cut off, killed, and started again
   nats = await startNatsServer("", port);
   await agree();
   await nats.stop();
+}, 150_000);
+
+test("leaves agree again when the one whose broker they use was killed and is back", async () => {
+  temp = new TempDir("proxy");
+  const files = ["host", "near", "far"].map((name) => temp.join(`${name}.fossil`)) as [
+    string,
+    string,
+    string,
+  ];
+  await stock.ok(["new", files[0], "--admin-user", "ann"]);
+  await stock.ok(["user", "capabilities", "nobody", "gio", "-R", files[0]]);
+  for (const file of files.slice(1)) copyRepository(files[0], file);
+  const leaf = (file: string, ...more: readonly string[]) =>
+    DaemonProcess.start("leaf", "--repo", file, "--poll", "3s", ...more);
+  const host = (listen: string, leafListen: string) =>
+    leaf(files[0], "--nats-listen", listen, "--nats-leaf-listen", leafListen);
+  const first = await host("127.0.0.1:0", "127.0.0.1:0");
+  const { nats, natsLeaf } = first.addresses;
+  await using _near = await leaf(files[1], "--nats", nats!);
+  await using _far = await leaf(files[2], "--nats-leafnode", natsLeaf!);
+  let pages = 0;
+  const say = async (file: string) => {
+    const words = ["wiki", "create", `Page ${++pages}`, "-", "-R", file, "--user", "ann"];
+    await until(
+      async () => (await stock.run(words, { input: `said ${pages}` })).code === 0,
+      "a moment to write in",
+    );
+  };
+  const sets = () => files.map((file) => artifactSet(file).join());
+  const agree = async () => {
+    const deadline = performance.now() + 40_000;
+    while (new Set(sets()).size > 1 && performance.now() < deadline) await Bun.sleep(50);
+    expect(new Set(sets()).size).toBe(1);
+    expect(artifactSet(files[0])).toHaveLength(pages + 1);
+  };
+  for (const file of files) {
+    await say(file);
+    await agree();
+  }
+  await first.kill();
+  for (const file of files.slice(1)) await say(file);
+  await Bun.sleep(500);
+  expect(new Set(sets()).size).toBe(3);
+  const portOf = (address: string) => `127.0.0.1:${new URL(address).port}`;
+  await using _host = await host(portOf(nats!), portOf(natsLeaf!));
+  await agree();
+  await say(files[0]);
+  await agree();
+  for (const file of files) expect(await stock.ok(["test-integrity", "-R", file])).toMatch(/\b0 errors/);
 }, 150_000);
