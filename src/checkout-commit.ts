@@ -4,8 +4,8 @@
  *
  * The manifest lists the rows of `vfile` as they will be: without removed files, with the permissions that
  * are on disk, with a former name where the file was renamed. Of a file that is not chosen it lists what the
- * check-in before had. The check-in is made in the repository first (`repo-checkin.ts`), then the rows become
- * those of the new check-in, both under the lock of the checkout's database.
+ * check-in before had. The check-in is made in the repository (`repo-checkin.ts`), the rows become those of the new
+ * check-in, then the repository's transaction is committed and then the checkout's.
  *
  * Refused before anything is written: unresolved conflicts, suspicious content (`checkout-suspicious.ts`),
  * missing files, choosing some files of a merge, and what `repo-checkin.ts` refuses.
@@ -44,36 +44,65 @@ export interface CheckoutCommit
 
 /**
  * @throws RepoError `unresolved-conflict`, `suspicious-content`, `file-missing`, `partial-merge`,
- *   `partial-rename`, `not-a-file`, and those of `commit`; NameError `not-managed`
+ *   `partial-rename`, `not-a-file`, `checkout-behind` (data: hash), and those of `commit`; NameError `not-managed`
  */
 export function commitCheckout(checkout: Checkout, request: CheckoutCommit): CheckInResult {
-  return changeTree(checkout, (tree) => {
-    const seen = refresh(checkout, { hash: request.hash ?? false, requireFiles: true });
-    const merges = pendingMerges(checkout);
-    const chosen = choose(seen, merges, request);
-    if (!request.allowConflict) refuseFork(checkout, chosen);
-    const reading = readTree(checkout, seen, chosen, request);
-    const made = commit(checkout.repo, {
-      ...request,
-      edits: [],
-      tree: plan(checkout, reading),
-      knownContent: (name) => reading.contents.get(name),
-      parent: checkout.checkIn ?? "none",
-      merges: merges
-        .filter(({ kind }) => kind === "merge" || kind === "integrate")
-        // Parents in the order of stock's manifests.
-        .sort((a, b) => Number(a.kind === "integrate") - Number(b.kind === "integrate"))
-        .map((merge) => ({
-          rid: merge.rid,
-          close: merge.kind === "integrate" || (request.integrate ?? false),
-        })),
-      cherrypicks: merges
-        .filter(({ kind }) => kind === "cherrypick" || kind === "backout")
-        .map((merge) => ({ rid: merge.rid, backout: merge.kind === "backout" })),
+  let made: CheckInResult | undefined;
+  try {
+    return changeTree(checkout, (tree) => {
+      const seen = refresh(checkout, { hash: request.hash ?? false, requireFiles: true });
+      const merges = pendingMerges(checkout);
+      const chosen = choose(seen, merges, request);
+      if (!request.allowConflict) refuseFork(checkout, chosen);
+      const reading = readTree(checkout, seen, chosen, request);
+      // The rows are written before the repository commits: a disk that is too full for them undoes the check-in, too.
+      made = checkout.repo.db.write(() => {
+        const done = commit(checkout.repo, requestFor(checkout, request, reading, merges));
+        advance(checkout, reading, done);
+        writeManifestFiles(checkout, done.rid, tree);
+        return done;
+      });
+      return made;
     });
-    advance(checkout, reading, made);
-    writeManifestFiles(checkout, made.rid, tree);
-    return made;
+  } catch (error) {
+    throw made === undefined ? error : leftBehind(made, error);
+  }
+}
+
+/** What the repository is asked for. */
+function requestFor(
+  checkout: Checkout,
+  request: CheckoutCommit,
+  reading: Reading,
+  merges: readonly PendingMerge[],
+): CheckInRequest {
+  return {
+    ...request,
+    edits: [],
+    tree: plan(checkout, reading),
+    knownContent: (name) => reading.contents.get(name),
+    parent: checkout.checkIn ?? "none",
+    merges: merges
+      .filter(({ kind }) => kind === "merge" || kind === "integrate")
+      // Parents in the order of stock's manifests.
+      .sort((a, b) => Number(a.kind === "integrate") - Number(b.kind === "integrate"))
+      .map((merge) => ({
+        rid: merge.rid,
+        close: merge.kind === "integrate" || (request.integrate ?? false),
+      })),
+    cherrypicks: merges
+      .filter(({ kind }) => kind === "cherrypick" || kind === "backout")
+      .map((merge) => ({ rid: merge.rid, backout: merge.kind === "backout" })),
+  };
+}
+
+/** The repository has committed, and the checkout's database could not. */
+function leftBehind({ hash }: CheckInResult, cause: unknown): RepoError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new RepoError("checkout-behind", `the check-in is made, but not noted in the checkout: ${why}`, {
+    hint: `then run edgesync repo co --keep ${hash.slice(0, 10)}`,
+    cause,
+    data: { hash },
   });
 }
 

@@ -69,12 +69,12 @@ export const openCommand = command({
       if (!args.empty) await pullBefore({ repo, settings, command: "open" }, args, context);
       const target = args.empty ? undefined : findTarget(repo, version);
       checkout = Checkout.create(root, path, repo, env);
+      repo.config.set(`ckout:${root}/`, "1");
       const { force, keep, forceMissing, setmtime } = args;
       const change =
         target === undefined
           ? { written: [] }
           : switchTo(checkout, target, { force, keep, forceMissing, setTimes: setmtime });
-      repo.config.set(`ckout:${root}/`, "1");
       recordUse(env, repo.path, root);
       const facts = target === undefined ? null : checkInFacts(repo, target);
       out.result({ root, repository: repo.path, checkIn: facts, written: change.written }, () =>
@@ -89,7 +89,10 @@ export const openCommand = command({
       );
     } catch (error) {
       checkout?.db.close();
-      if (checkout !== undefined) rmSync(checkout.database, { force: true });
+      if (checkout !== undefined) {
+        rmSync(checkout.database, { force: true });
+        forgetRow(repo, root);
+      }
       throw error;
     } finally {
       release();
@@ -98,6 +101,13 @@ export const openCommand = command({
     }
   },
 });
+
+/** Where that fails the row stays: it is a note for listings, and they pass over what is gone. */
+function forgetRow(repo: Repo, root: string): void {
+  try {
+    repo.config.unset(`ckout:${root}/`);
+  } catch {}
+}
 
 /**
  * As users of stock write it, `open FILE [VERSION]`; with `-R`, or one repository here, `open [VERSION]`.
