@@ -1,6 +1,6 @@
 /**
  * Hands the batches of a clone to the verifiers: as many at a time as there are threads, the largest first,
- * and large artifacts not all at once.
+ * and large artifacts not all at once, nor while pages arrive, which may be as large.
  */
 import type { Executor } from "./executor.ts";
 import { CLONE_VERIFY_MAX_BYTES } from "./limits.ts";
@@ -8,7 +8,7 @@ import type { TreeBatch } from "./sync-clone-forest.ts";
 import type { CloneJobs } from "./sync-clone-jobs.ts";
 import type { VerifiedBatch } from "./sync-clone-verify.ts";
 
-/** Artifacts of this size are expanded first: before linking needs memory as well. */
+/** Artifacts of this size are expanded when pages need no more memory, and before linking does. */
 const LARGE_BYTES = 4_000_000;
 
 /** What one artifact takes while it is expanded, in its sizes: itself, its source, its delta. */
@@ -22,6 +22,7 @@ export class CloneCheck {
   private failure: { readonly error: unknown } | undefined;
   private onDrained: (() => void) | undefined;
   private largeCount = 0;
+  private mayBeLarge = false;
   private onLargeDone: (() => void) | undefined;
 
   artifactCount = 0;
@@ -38,7 +39,13 @@ export class CloneCheck {
     private readonly hashes: boolean,
   ) {}
 
-  /** Waits until what is large is checked: then there is memory for other work. */
+  /** All pages have come. */
+  allArrived(): void {
+    this.mayBeLarge = true;
+    this.dispatch();
+  }
+
+  /** Waits, once all pages have come, until what is large is checked: then there is memory for other work. */
   async largeDone(): Promise<void> {
     if (this.largeCount === 0 || this.failure !== undefined) return;
     await new Promise<void>((resolve) => {
@@ -92,8 +99,9 @@ export class CloneCheck {
     if (this.runningCount === 0) this.onDrained?.();
   }
 
-  private fits({ largestBytes }: TreeBatch): boolean {
-    const bytes = this.runningBytes + largestBytes * MEMORY_PER_BYTE;
+  private fits(batch: TreeBatch): boolean {
+    if (isLarge(batch) && !this.mayBeLarge) return false;
+    const bytes = this.runningBytes + batch.largestBytes * MEMORY_PER_BYTE;
     return this.runningCount === 0 || bytes <= CLONE_VERIFY_MAX_BYTES;
   }
 

@@ -258,6 +258,7 @@ class CloneRun {
   /** Builds the tables while the rest is checked; again, should something prove wrong. */
   private async link(): Promise<CloneCounts> {
     this.phase = "linking";
+    this.check!.allArrived();
     await this.settle([]);
     const timer = setInterval(() => this.report(), REPORT_EVERY_MS);
     try {
