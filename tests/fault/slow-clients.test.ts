@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { Hono } from "hono";
 import { latin1, utf8 } from "../../src/bytes.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock, type Timer } from "../../src/clock.ts";
 import { type HttpServer, type HttpServerOptions, serveHttp } from "../../src/transport-http-server.ts";
 import { CONTENT_TYPES } from "../../src/xfer-message.ts";
 
@@ -17,10 +17,36 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
 
-function serve(limits: HttpServerOptions["limits"], reply: (body: Uint8Array) => Uint8Array): HttpServer {
+/** What is measured stands still until `pass`. Who only waits for something else to happen sleeps as ever. */
+class HeldClock implements Clock {
+  private time = 0;
+  private readonly timers = new Set<{ at: number; callback: () => void }>();
+  now = systemClock.now;
+  sleep = systemClock.sleep;
+  monotonic = () => this.time;
+
+  after(delayMs: number, callback: () => void): Timer {
+    const timer = { at: this.time + delayMs, callback };
+    this.timers.add(timer);
+    return { cancel: () => this.timers.delete(timer) };
+  }
+
+  pass(milliseconds: number): void {
+    this.time += milliseconds;
+    for (const timer of [...this.timers]) {
+      if (timer.at <= this.time && this.timers.delete(timer)) timer.callback();
+    }
+  }
+}
+
+function serve(
+  limits: HttpServerOptions["limits"],
+  reply: (body: Uint8Array) => Uint8Array,
+  clock: Clock = systemClock,
+): HttpServer {
   const server = serveHttp({
     listen: { host: "127.0.0.1", port: 0 },
-    clock: systemClock,
+    clock,
     pages: new Hono(),
     limits: limits ?? {},
     exchange: async ({ body }) => ({
@@ -75,26 +101,41 @@ async function exchange(server: HttpServer, body: string): Promise<string> {
 }
 
 test("a body that stops, or dribbles, ends with 408; one that is slow and comes is served", async () => {
-  const server = serve({ idleMs: 300, minBytesPerSecond: 5_000 }, (body) => body);
+  const clock = new HeldClock();
+  const server = serve({ idleMs: 300, minBytesPerSecond: 5_000 }, (body) => body, clock);
   const [silent, dribbling, slow] = [new RawClient(server), new RawClient(server), new RawClient(server)];
+  const open = new Set([silent, dribbling, slow]);
+  for (const client of open) void client.closed.then(() => open.delete(client));
+  const held = async (bytes: number) => {
+    while (server.heldBodyBytes !== bytes) await Bun.sleep(1);
+  };
   silent.head(100);
   silent.socket.write("abc");
   dribbling.head(1_000_000);
   slow.head(20_000);
-  const others = (async () => {
-    for (let i = 0; i < 20; i++) expect(await exchange(server, `# ${i}\n`)).toBe(`# ${i}\n`);
-  })();
-  await Promise.all([
-    silent.closed,
-    dribbling.dribble("x", 20),
-    // Twice as long as a body may be silent.
-    slow.dribble("y".repeat(1000), 30, 20),
-    others,
+  await held(3);
+  /** Which have been answered after each 30 ms, in which one sends a byte and one a thousand. */
+  const answered: string[] = [];
+  for (let step = 1; step <= 20; step++) {
+    const dribbled = open.has(dribbling) ? step : 0;
+    if (open.has(dribbling)) dribbling.socket.write("x");
+    slow.socket.write("y".repeat(1000));
+    // What has come is taken before time goes on; a whole body is no longer held.
+    if (step < 20) await held((open.has(silent) ? 3 : 0) + dribbled + step * 1000);
+    else await slow.closed;
+    expect(await exchange(server, `# ${step}\n`)).toBe(`# ${step}\n`);
+    clock.pass(30);
+    if (step === 10) await silent.closed;
+    // A byte earned it a fraction of a millisecond.
+    if (step === 11) await dribbling.closed;
+    answered.push([silent, dribbling, slow].map(({ said }) => said.slice(9, 12) || "-").join(" "));
+  }
+  expect(answered).toEqual([
+    ...Array.from({ length: 9 }, () => "- - -"),
+    "408 - -",
+    ...Array.from({ length: 9 }, () => "408 408 -"),
+    "408 408 200",
   ]);
-  await slow.closed;
-  expect(silent.said).toStartWith("HTTP/1.1 408 ");
-  expect(dribbling.said).toStartWith("HTTP/1.1 408 ");
-  expect(slow.said).toStartWith("HTTP/1.1 200 ");
   expect(slow.said).toEndWith("y".repeat(20_000));
   expect(server.openCount).toBe(0);
 });
