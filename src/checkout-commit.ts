@@ -20,6 +20,7 @@ import { hasConflictMark } from "./checkout-conflict-mark.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { diskMatches, readDisk } from "./checkout-disk.ts";
 import { writeManifestFiles } from "./checkout-manifest-files.ts";
+import { requireRoom } from "./checkout-room.ts";
 import { refresh, type TrackedFile } from "./checkout-status.ts";
 import { type ContentRules, contentRules, suspicionOf } from "./checkout-suspicious.ts";
 import { CHANGE, originalName, type PendingMerge, pendingMerges, permissionOf } from "./checkout-vfile.ts";
@@ -60,6 +61,7 @@ export function commitCheckout(checkout: Checkout, request: CheckoutCommit): Che
         const done = commit(checkout.repo, requestFor(checkout, request, reading, merges));
         advance(checkout, reading, done);
         writeManifestFiles(checkout, done.rid, tree);
+        requireRoom(checkout);
         return done;
       });
       return made;

@@ -352,14 +352,18 @@ function unrecovered(path: string, cause: unknown): RepoError {
   );
 }
 
+const DISK_FULL = [
+  "disk-full",
+  "cannot grow: the disk is full",
+  "free some space; nothing was half-written",
+] as const;
+
 const SQLITE_ERRORS: ReadonlyMap<string, readonly [code: string, message: string, hint: string | undefined]> =
   new Map([
     ["SQLITE_BUSY", ["repo-locked", "is locked by another process", "wait for it to finish, then try again"]],
     ["SQLITE_LOCKED", ["repo-locked", "is locked", "wait for the other operation to finish, then try again"]],
-    [
-      "SQLITE_FULL",
-      ["disk-full", "cannot grow: the disk is full", "free some space; nothing was half-written"],
-    ],
+    ["SQLITE_FULL", DISK_FULL],
+    ["SQLITE_IOERR_SHMSIZE", DISK_FULL], // The index beside the WAL found no room.
     [
       "SQLITE_READONLY",
       ["repo-read-only", "cannot be written", "check the permissions of the file and its folder"],

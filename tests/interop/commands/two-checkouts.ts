@@ -100,22 +100,9 @@ export class CheckoutPair implements Disposable {
     return this.stock.runSync(words, { cwd: this.tree(copy) });
   }
 
-  /** Everything below the top, but the checkout's database: name → permission and content. */
+  /** As `treeOf`. */
   files(copy: string): Record<string, string> {
-    const found: Record<string, string> = {};
-    const walk = (folder: string) => {
-      for (const entry of readdirSync(join(this.tree(copy), folder)).sort()) {
-        const name = folder === "" ? entry : `${folder}/${entry}`;
-        if (name.startsWith(".fslckout")) continue;
-        const path = join(this.tree(copy), name);
-        const stats = lstatSync(path);
-        if (stats.isDirectory()) walk(name);
-        else if (stats.isSymbolicLink()) found[name] = `-> ${readlinkSync(path)}`;
-        else found[name] = `${stats.mode & 0o100 ? "x" : "-"} ${readFileSync(path, "latin1")}`;
-      }
-    };
-    walk("");
-    return found;
+    return treeOf(this.tree(copy));
   }
 
   /** The tables of the checkout, by names of artifacts rather than rids, times left out. */
@@ -181,4 +168,22 @@ export class CheckoutPair implements Disposable {
   [Symbol.dispose](): void {
     this.dir.remove();
   }
+}
+
+/** Everything below a checkout's top, but its database: name → permission and content. */
+export function treeOf(tree: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const walk = (folder: string) => {
+    for (const entry of readdirSync(join(tree, folder)).sort()) {
+      const name = folder === "" ? entry : `${folder}/${entry}`;
+      if (name.startsWith(".fslckout")) continue;
+      const path = join(tree, name);
+      const stats = lstatSync(path);
+      if (stats.isDirectory()) walk(name);
+      else if (stats.isSymbolicLink()) found[name] = `-> ${readlinkSync(path)}`;
+      else found[name] = `${stats.mode & 0o100 ? "x" : "-"} ${readFileSync(path, "latin1")}`;
+    }
+  };
+  walk("");
+  return found;
 }
