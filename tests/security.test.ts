@@ -151,8 +151,8 @@ describe("logins", () => {
         return sorted[sorted.length >> 1]!;
       });
     };
-    const isAlike = () => ratios().every((ratio) => ratio > 0.6 && ratio < 1.6);
-    // A machine that is busy may favour one of them; what differs differs each time.
+    const isAlike = () => ratios().every((ratio) => ratio > 0.85 && ratio < 1.18);
+    // A hash less is 0.78. A machine that is busy may favour one of them; what differs differs each time.
     expect([1, 2, 3, 4, 5].some(isAlike)).toBe(true);
   });
 });
