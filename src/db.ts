@@ -352,28 +352,26 @@ function unrecovered(path: string, cause: unknown): RepoError {
   );
 }
 
-const DISK_FULL = [
+type Translation = readonly [code: string, message: string, hint: string | undefined];
+
+const FULL: Translation = [
   "disk-full",
   "cannot grow: the disk is full",
   "free some space; nothing was half-written",
-] as const;
+];
 
-const SQLITE_ERRORS: ReadonlyMap<string, readonly [code: string, message: string, hint: string | undefined]> =
-  new Map([
-    ["SQLITE_BUSY", ["repo-locked", "is locked by another process", "wait for it to finish, then try again"]],
-    ["SQLITE_LOCKED", ["repo-locked", "is locked", "wait for the other operation to finish, then try again"]],
-    ["SQLITE_FULL", DISK_FULL],
-    ["SQLITE_IOERR_SHMSIZE", DISK_FULL], // The index beside the WAL found no room.
-    [
-      "SQLITE_READONLY",
-      ["repo-read-only", "cannot be written", "check the permissions of the file and its folder"],
-    ],
-    ["SQLITE_IOERR", ["repo-io", "could not be read or written", "check the disk"]],
-    ["SQLITE_CORRUPT", ["repo-corrupt", "is damaged", "restore it from a peer or a backup"]],
-    ["SQLITE_NOTADB", ["not-sqlite", "is not a Fossil repository (not a SQLite database)", undefined]],
-    ["SQLITE_CANTOPEN", ["repo-unreadable", "cannot be opened", "check that it exists and can be read"]],
-    ["SQLITE_PERM", ["repo-unreadable", "cannot be opened", "check its permissions"]],
-  ]);
+const SQLITE_ERRORS: ReadonlyMap<string, Translation> = new Map<string, Translation>([
+  ["SQLITE_BUSY", ["repo-locked", "is locked by another process", "wait for it to finish, then try again"]],
+  ["SQLITE_LOCKED", ["repo-locked", "is locked", "wait for the other operation to finish, then try again"]],
+  ["SQLITE_FULL", FULL],
+  ["SQLITE_IOERR_SHMSIZE", FULL], // The index beside the WAL found no room.
+  ["SQLITE_READONLY", ["repo-read-only", "cannot be written", "check the rights to the file and its folder"]],
+  ["SQLITE_IOERR", ["repo-io", "could not be read or written", "check the disk"]],
+  ["SQLITE_CORRUPT", ["repo-corrupt", "is damaged", "restore it from a peer or a backup"]],
+  ["SQLITE_NOTADB", ["not-sqlite", "is not a Fossil repository (not a SQLite database)", undefined]],
+  ["SQLITE_CANTOPEN", ["repo-unreadable", "cannot be opened", "check that it exists and can be read"]],
+  ["SQLITE_PERM", ["repo-unreadable", "cannot be opened", "check its permissions"]],
+]);
 
 function translate(error: unknown, path: string): unknown {
   if (!(error instanceof SQLiteError)) return error;
