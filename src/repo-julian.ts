@@ -41,11 +41,19 @@ export function tableTime(day: number): number {
   }
   value = add(value, HALF_UNIT);
   let digits = "";
-  for (let i = 0; i < DIGIT_COUNT; i++) {
+  // Once 60 bits are after the point, ten times those fits without rounding: all further digits come at once.
+  while (value.exponent < -60 && digits.length < DIGIT_COUNT) {
     const digit = floor(value);
     const rest = value.mantissa - (digit << BigInt(-value.exponent));
     digits += digit;
     value = rounded(rest * 10n, value.exponent);
+  }
+  const left = DIGIT_COUNT - digits.length;
+  if (left > 0) {
+    const { mantissa, exponent } = value;
+    digits += floor({ mantissa: mantissa * 10n ** BigInt(left - 1), exponent })
+      .toString()
+      .padStart(left, "0");
   }
   return Number(`${digits.slice(0, point)}.${digits.slice(point)}`);
 }
