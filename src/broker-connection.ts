@@ -15,7 +15,7 @@ const ROOM_BYTES_MAX = 1_048_576;
 const CR = 13;
 const LF = 10;
 /** More than this waits only for readers that are slower than those who publish to them. */
-const CROWDED_BYTES_MAX = 262_144;
+const CROWDED_BYTES_MAX = 1_048_576;
 /** So much is sent at once, in the middle of a tick: the reader may begin, and memory stays small. */
 const FLUSH_BYTES = 65_536;
 /** Up to here a loop is faster than a call that copies. */
