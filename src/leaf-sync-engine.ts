@@ -5,9 +5,9 @@
 import { reviveError } from "./errors.ts";
 import type { Executor } from "./executor.ts";
 import type { AnsweredInput, SessionInput, SessionStep, SyncJobs } from "./leaf-sync-jobs.ts";
-import type { SyncTotals } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
 import type { SyncEngine } from "./sync-session.ts";
+import { type SyncTotals, zeroTotals } from "./sync-totals.ts";
 
 let lastId = 0;
 
@@ -20,14 +20,7 @@ const NO_BYTES = new Uint8Array(0);
 const NOTHING: SessionStep = {
   message: undefined,
   cookie: undefined,
-  totals: {
-    rounds: 0,
-    artifactsSent: 0,
-    artifactsReceived: 0,
-    artifactsKnown: 0,
-    messageBytesSent: 0,
-    messageBytesReceived: 0,
-  },
+  totals: zeroTotals(),
   wantedCount: 0,
   refused: [],
   messages: [],

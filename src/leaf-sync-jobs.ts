@@ -11,8 +11,9 @@ import { type ErrorRecord, errorToRecord, RepoError } from "./errors.ts";
 import { Transferable } from "./executor.ts";
 import type { Repo } from "./repo.ts";
 import * as receiver from "./repo-receive.ts";
-import { type ClientOptions, SyncClient, type SyncTotals } from "./sync-client.ts";
+import { type ClientOptions, SyncClient } from "./sync-client.ts";
 import { UnversionedClient } from "./sync-client-uv.ts";
+import type { SyncTotals } from "./sync-totals.ts";
 
 /** `artifacts`: check-ins and all that belongs to them. `files`: unversioned files. */
 export type SyncSubject = "artifacts" | "files";

@@ -7,11 +7,12 @@ import type { Bytes } from "./bytes.ts";
 import { ProtocolError } from "./errors.ts";
 import { randomHex } from "./random.ts";
 import type { Repo } from "./repo.ts";
-import type { ClientOptions, SyncTotals } from "./sync-client.ts";
+import type { ClientOptions } from "./sync-client.ts";
 import { ServerSaid } from "./sync-client-said.ts";
 import { repliedCards } from "./sync-reply.ts";
 import { type ClientRequest, signedRequest } from "./sync-request.ts";
 import type { SyncEngine } from "./sync-session.ts";
+import { zeroTotals } from "./sync-totals.ts";
 import {
   type PeerVersion,
   PROTOCOL_VERSION,
@@ -23,14 +24,7 @@ import { MessageWriter } from "./xfer-format.ts";
 
 export abstract class DataClient implements SyncEngine {
   /** "Artifacts" are files, or rows. */
-  readonly totals: SyncTotals = {
-    rounds: 0,
-    artifactsSent: 0,
-    artifactsReceived: 0,
-    artifactsKnown: 0,
-    messageBytesSent: 0,
-    messageBytesReceived: 0,
-  };
+  readonly totals = zeroTotals();
   /** What the peer said, in order (`message` cards). */
   readonly messages: string[] = [];
   /** How far the peer's clock is from ours, in milliseconds: the largest seen, positive when it is ahead. */

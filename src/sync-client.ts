@@ -33,6 +33,7 @@ import { type ArtifactReceiver, ClientReply, type ReplyGoals } from "./sync-clie
 import type { ServerSaid } from "./sync-client-said.ts";
 import { writeArtifacts, writeOffers } from "./sync-client-send.ts";
 import { type ClientRequest, type Credentials, signedRequest } from "./sync-request.ts";
+import { zeroTotals } from "./sync-totals.ts";
 import {
   type PeerVersion,
   PROTOCOL_VERSION,
@@ -72,26 +73,8 @@ export interface ClientOptions {
 /** Storing and linking: half of what there is to load for a sync, and not needed where nothing is new. */
 export type Receiver = Pick<typeof receiving, "receiveAll" | "SHUNNED_SOURCE">;
 
-/** Running totals, for progress and for the summary. Sizes are of messages, before compression. */
-export interface SyncTotals {
-  rounds: number;
-  artifactsSent: number;
-  artifactsReceived: number;
-  /** Artifacts that came and were already here. */
-  artifactsKnown: number;
-  messageBytesSent: number;
-  messageBytesReceived: number;
-}
-
 export class SyncClient {
-  readonly totals: SyncTotals = {
-    rounds: 0,
-    artifactsSent: 0,
-    artifactsReceived: 0,
-    artifactsKnown: 0,
-    messageBytesSent: 0,
-    messageBytesReceived: 0,
-  };
+  readonly totals = zeroTotals();
   /** Artifacts whose content was not what their name says, or which are shunned here. */
   readonly refused: Refusal[] = [];
   /** What the peer said, in order (`message` cards). */

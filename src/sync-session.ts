@@ -5,8 +5,8 @@
  * The engine is an interface, for it may live in another thread than the socket: `SyncClient` serves here.
  */
 import { faultPoint } from "./fault-point.ts";
-import type { SyncTotals } from "./sync-client.ts";
 import type { ClientRequest } from "./sync-request.ts";
+import type { SyncTotals } from "./sync-totals.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a session needs of an engine. Results may be promises, for an engine in a worker. */
