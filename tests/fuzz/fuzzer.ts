@@ -67,14 +67,20 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
   let [accepted, slowestMs, peakGrowthMb] = [0, 0, 0];
   const began = performance.now();
   let done = 0;
+  /** The input as it was before the parser had it. */
+  let held = new Uint8Array(65_536);
+  // A trace for each error would cost more than the parsing.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
   for (; done < executions && defects.length < DEFECTS_MAX; done++) {
     // Each example once as it is.
-    let input = new Uint8Array(
-      done < first ? examples[done]! : mutator.make(dice.pick(examples), dice.pick(examples)),
-    );
+    let input =
+      done < first ? new Uint8Array(examples[done]!) : mutator.make(dice.pick(examples), dice.pick(examples));
     if (done >= first && target.repair !== undefined && dice.chance(2)) input = target.repair(input, dice);
     onInput?.(done, input);
-    const kept = input.slice();
+    const size = input.length;
+    if (size > held.length) held = new Uint8Array(2 * size);
+    held.set(input);
     const started = performance.now();
     let outcome: string;
     try {
@@ -85,26 +91,38 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
       if (error instanceof EdgeSyncError) outcome = error.code;
       else {
         outcome = "undeclared";
-        const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        defects.push({ what, execution: done, input: kept });
+        defects.push({
+          what: await traced(target, held.slice(0, size), dice, error),
+          execution: done,
+          input: held.slice(0, size),
+        });
       }
     }
     let tookMs = performance.now() - started;
     // A machine that is busy may stop for a second itself: what is slow is slow again.
-    if (tookMs > HANG_MS) tookMs = Math.min(tookMs, await timeOf(target, kept, dice));
+    if (tookMs > HANG_MS) tookMs = Math.min(tookMs, await timeOf(target, held.slice(0, size), dice));
     if (tookMs > slowestMs) slowestMs = tookMs;
     if (tookMs > HANG_MS)
-      defects.push({ what: `took ${Math.round(tookMs)} ms`, execution: done, input: kept });
+      defects.push({
+        what: `took ${Math.round(tookMs)} ms`,
+        execution: done,
+        input: held.slice(0, size),
+      });
     const seen = outcomes.get(outcome);
     outcomes.set(outcome, (seen ?? 0) + 1);
-    if (seen === undefined && examples.length < EXAMPLES_MAX && kept.length <= EXAMPLE_MAX_BYTES)
-      examples.push(kept);
+    if (seen === undefined && examples.length < EXAMPLES_MAX && size <= EXAMPLE_MAX_BYTES)
+      examples.push(held.slice(0, size));
     if ((done & 0x3fff) === 0x3fff || done === executions - 1) {
       peakGrowthMb = Math.max(peakGrowthMb, megabytes() - baseMb);
       if (peakGrowthMb > MEMORY_GROWTH_MAX_MB)
-        defects.push({ what: `memory grew by ${peakGrowthMb} MB`, execution: done, input: kept });
+        defects.push({
+          what: `memory grew by ${peakGrowthMb} MB`,
+          execution: done,
+          input: held.slice(0, size),
+        });
     }
   }
+  Error.stackTraceLimit = stackTraceLimit;
   target.close?.();
   const seconds = (performance.now() - began) / 1000;
   return {
@@ -116,6 +134,24 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
     peakGrowthMb: Math.round(peakGrowthMb),
     defects,
   };
+}
+
+/** What is wrong, with where it happens, if it happens again. */
+async function traced(
+  target: FuzzTarget,
+  input: Uint8Array<ArrayBuffer>,
+  dice: FuzzDice,
+  error: unknown,
+): Promise<string> {
+  Error.stackTraceLimit = 10;
+  try {
+    await target.run(input, dice);
+  } catch (again) {
+    if (again instanceof Error && !(again instanceof EdgeSyncError)) return again.stack ?? again.message;
+  } finally {
+    Error.stackTraceLimit = 0;
+  }
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 async function timeOf(target: FuzzTarget, input: Uint8Array, dice: FuzzDice): Promise<number> {

@@ -63,6 +63,15 @@ const NUMBERS = [
 ].map((text) => Buffer.from(text, "latin1"));
 const BYTES = [0, 9, 10, 13, 32, 34, 39, 44, 47, 58, 59, 64, 92, 123, 125, 127, 128, 192, 237, 255];
 
+const NOTHING = Buffer.alloc(0);
+/** Up to here a loop is faster than a view. */
+const LOOP_MAX_BYTES = 48;
+
+function copy(source: Uint8Array, from: number, target: Uint8Array, at: number, count: number): void {
+  if (count > LOOP_MAX_BYTES) target.set(source.subarray(from, from + count), at);
+  else for (let i = 0; i < count; i++) target[at + i] = source[from + i]!;
+}
+
 const isBreak = (byte: number) =>
   byte === 32 ||
   byte === 10 ||
@@ -77,6 +86,8 @@ const isBreak = (byte: number) =>
 export class Mutator {
   /** The input in the making: its first `length` bytes. */
   private readonly work = Buffer.alloc(INPUT_MAX_BYTES);
+  /** A piece of it, while that is put elsewhere. */
+  private readonly piece = Buffer.alloc(INPUT_MAX_BYTES);
   private length = 0;
   private readonly words: readonly Buffer[];
 
@@ -94,13 +105,12 @@ export class Mutator {
   make(example: Uint8Array, other: Uint8Array): Uint8Array<ArrayBuffer> {
     const { dice, work } = this;
     this.length = Math.min(example.length, INPUT_MAX_BYTES);
-    work.set(example.subarray(0, this.length));
+    if (example.length <= INPUT_MAX_BYTES) work.set(example);
+    else work.set(example.subarray(0, INPUT_MAX_BYTES));
     let changes = 1 + dice.below(4);
     if (dice.chance(16)) changes += dice.below(24);
     while (changes-- > 0) this.change(other);
-    const input = new Uint8Array(this.length);
-    input.set(work.subarray(0, this.length));
-    return input;
+    return Uint8Array.prototype.slice.call(work, 0, this.length);
   }
 
   private change(other: Uint8Array): void {
@@ -114,44 +124,42 @@ export class Mutator {
         if (at < length) work[at] = dice.pick(BYTES);
         return;
       case 2:
-        return void this.replace(at, Math.min(length - at, 1 + dice.below(4)), Buffer.alloc(0));
-      case 3:
-        return void this.replace(
-          at,
-          0,
-          Buffer.alloc(1 + (dice.chance(8) ? dice.below(2000) : dice.below(3)), dice.pick(BYTES)),
-        );
+        return void this.replace(at, Math.min(length - at, 1 + dice.below(4)), NOTHING, 0, 0);
+      case 3: {
+        const count = 1 + (dice.chance(8) ? dice.below(2000) : dice.below(3));
+        const run = this.piece.fill(dice.pick(BYTES), 0, count);
+        return void this.replace(at, 0, run, 0, count);
+      }
       case 4:
       case 5:
         return void this.changeNumber(at);
       case 6:
       case 7: {
         const [from, to] = this.token(at);
-        return void this.replace(from, dice.chance(2) ? to - from : 0, this.word());
+        const word = this.word();
+        return void this.replace(from, dice.chance(2) ? to - from : 0, word, 0, word.length);
       }
       case 8: {
         const [from, to] = this.token(at);
-        const copy = Buffer.from(work.subarray(from, to));
         const [a, b] = this.token(dice.below(length + 1));
-        return void this.replace(a, b - a, copy);
+        this.keep(from, to);
+        return void this.replace(a, b - a, this.piece, 0, to - from);
       }
       case 9: {
         const [from, to] = this.line(at);
-        return void this.replace(from, to - from, Buffer.alloc(0));
+        return void this.replace(from, to - from, NOTHING, 0, 0);
       }
       case 10: {
         const [from, to] = this.line(at);
         const [a] = this.line(dice.below(length + 1));
-        return void this.replace(a, 0, Buffer.from(work.subarray(from, to)));
+        this.keep(from, to);
+        return void this.replace(a, 0, this.piece, 0, to - from);
       }
       case 11: {
         const start = dice.below(other.length + 1);
         const count = Math.min(other.length - start, 1 + dice.below(300));
-        return void this.replace(
-          at,
-          dice.chance(2) ? Math.min(count, length - at) : 0,
-          Buffer.from(other.subarray(start, start + count)),
-        );
+        const instead = dice.chance(2) ? Math.min(count, length - at) : 0;
+        return void this.replace(at, instead, other, start, start + count);
       }
       case 12:
         if (dice.chance(3)) this.length = at;
@@ -173,13 +181,12 @@ export class Mutator {
       if (work[from]! < 48 || work[from]! > 57) continue;
       let to = from + 1;
       while (to < length && work[to]! >= 48 && work[to]! <= 57) to++;
-      if (this.dice.chance(2)) return void this.replace(from, to - from, this.dice.pick(NUMBERS));
-      const value = Number(work.toString("latin1", from, Math.min(to, from + 15)));
-      return void this.replace(
-        from,
-        to - from,
-        Buffer.from(String(Math.max(0, value + this.dice.below(5) - 2))),
-      );
+      let number = this.dice.pick(NUMBERS);
+      if (this.dice.chance(2)) {
+        const value = Number(work.toString("latin1", from, Math.min(to, from + 15)));
+        number = Buffer.from(String(Math.max(0, value + this.dice.below(5) - 2)));
+      }
+      return void this.replace(from, to - from, number, 0, number.length);
     }
   }
 
@@ -201,11 +208,16 @@ export class Mutator {
     return [from, Math.min(length, to + 1)];
   }
 
-  private replace(at: number, count: number, piece: Uint8Array): void {
+  /** Puts a part of `source`, which is not the input itself, in the place of `count` bytes. */
+  private replace(at: number, count: number, source: Uint8Array, from: number, to: number): void {
     const { work } = this;
-    const fits = Math.min(piece.length, INPUT_MAX_BYTES - (this.length - count));
-    work.copyWithin(at + fits, at + count, this.length);
-    work.set(piece.subarray(0, fits), at);
+    const fits = Math.min(to - from, INPUT_MAX_BYTES - (this.length - count));
+    if (fits !== count) work.copyWithin(at + fits, at + count, this.length);
+    copy(source, from, work, at, fits);
     this.length += fits - count;
+  }
+
+  private keep(from: number, to: number): void {
+    copy(this.work, from, this.piece, 0, to - from);
   }
 }

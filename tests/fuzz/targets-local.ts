@@ -49,12 +49,14 @@ const SQL_WORDS = [
 ];
 
 let db: Db | undefined;
+let before: string | undefined;
 
 /** In a database that has tables of a repository: none but the ticket tables may change. */
 function makesTicketTables(input: Uint8Array): string {
   db ??= withTables();
   const sql = latin1(input);
-  const before = others(db);
+  // What the last one left untouched.
+  before ??= others(db);
   const repo = { db, config: { get: () => sql } } as unknown as Repo;
   const own = db;
   let failure: unknown;
@@ -65,7 +67,11 @@ function makesTicketTables(input: Uint8Array): string {
   }
   const after = others(own);
   for (const dropping of leftovers(own)) own.exec(dropping);
-  if (after !== before) throw new Error(`other tables changed:\n${before}\n${after}`);
+  if (after !== before) {
+    const change = `${before}\n${after}`;
+    before = undefined;
+    throw new Error(`other tables changed:\n${change}`);
+  }
   if (failure !== undefined) throw failure;
   return `fields ${Math.min(readTicketSchema(own)?.fields.size ?? -1, 20)}`;
 }
@@ -148,7 +154,7 @@ export const LOCAL_TARGETS: readonly FuzzTarget[] = [
     run: makesTicketTables,
     close: () => {
       db?.close();
-      db = undefined;
+      [db, before] = [undefined, undefined];
     },
   },
   {
