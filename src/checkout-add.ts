@@ -9,6 +9,7 @@
  * Source: Fossil `src/add.c`.
  */
 import { basename } from "node:path/posix";
+import { caseClashes, foldCase } from "./checkout-case.ts";
 import { changeTree } from "./checkout-change.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { diskFile } from "./checkout-disk.ts";
@@ -16,7 +17,7 @@ import type { GlobList } from "./checkout-glob.ts";
 import { pathProblem } from "./checkout-path.ts";
 import { type ScanOptions, unmanagedFiles } from "./checkout-scan.ts";
 import { TreeChange } from "./checkout-tree.ts";
-import { type VfileRow, vfileRow, vfileRows } from "./checkout-vfile.ts";
+import { vfileRow, vfileRows } from "./checkout-vfile.ts";
 import { NameError } from "./errors.ts";
 
 export interface AddOptions extends ScanOptions {
@@ -101,20 +102,6 @@ function addFile(checkout: Checkout, name: string): string | undefined {
   return undefined;
 }
 
-/** Pairs of names that are one where case does not count. */
-export function caseClashes(rows: readonly Pick<VfileRow, "pathname" | "deleted">[]): [string, string][] {
-  const seen = new Map<string, string>();
-  const clashes: [string, string][] = [];
-  for (const { pathname, deleted } of rows) {
-    if (deleted !== 0) continue;
-    const folded = pathname.toLowerCase();
-    const other = seen.get(folded);
-    if (other === undefined) seen.set(folded, pathname);
-    else clashes.push([other, pathname]);
-  }
-  return clashes;
-}
-
 /**
  * Removes files, and those below folders.
  *
@@ -175,12 +162,15 @@ export function renameFiles(
   hard: boolean,
 ): Renaming[] {
   const plan = planRenames(checkout, sources, target);
+  const fold = foldCase(checkout);
+  const isSameHere = (a: string, b: string) => a !== b && fold(a) === fold(b);
   changeTree(checkout, (tree) => {
     const { db, vid } = checkout;
     db.prepare("UPDATE vfile SET origname=pathname WHERE origname IS NULL").run();
     for (const { from, to } of plan) {
       checkTarget(checkout, from, to);
-      if (hard && tree.stat(to) !== undefined) throw exists(from, to, "on disk");
+      // Where only the case changes, the file found at the new name may be the one to be renamed.
+      if (hard && !isSameHere(from, to) && tree.stat(to) !== undefined) throw exists(from, to, "on disk");
       db.prepare("UPDATE vfile SET pathname=? WHERE pathname=? AND vid=?").run(to, from, vid);
       if (hard) tree.move(from, to);
     }

@@ -2,6 +2,7 @@
  * One change of a checkout: tables and files together, or not at all. While `body` runs the lock of the
  * checkout's database is held. When it throws, the tables are as before and the files are put back.
  */
+import { guardCase } from "./checkout-case.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { TreeChange } from "./checkout-tree.ts";
 import { DryTreeChange } from "./checkout-tree-dry.ts";
@@ -13,7 +14,7 @@ export interface ChangeOptions {
 }
 
 /**
- * @throws what `body` throws; RepoError `checkout-torn` (data: names) when files could not be put back after that
+ * @throws what `body` throws; RepoError `case-clash`, `checkout-torn` (data: names) when files could not be put back after that
  */
 export function changeTree<T>(
   checkout: Checkout,
@@ -24,7 +25,12 @@ export function changeTree<T>(
   if (dryRun) return tryOut(checkout, () => body(new DryTreeChange(root, settings.allowsLinks)));
   const tree = new TreeChange(root, settings.allowsLinks);
   try {
-    return checkout.write(() => body(tree));
+    return checkout.write(() => {
+      const checkCase = guardCase(checkout);
+      const result = body(tree);
+      checkCase();
+      return result;
+    });
   } catch (error) {
     const torn = tree.rollBack();
     if (torn.length === 0) throw error;

@@ -10,6 +10,7 @@ import { type Dirent, readdirSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { isReservedName } from "./artifact-names.ts";
 import { compareUtf8 } from "./bytes.ts";
+import { foldCase } from "./checkout-case.ts";
 import type { Checkout } from "./checkout-db.ts";
 import type { GlobList } from "./checkout-glob.ts";
 import { manifestFiles } from "./checkout-manifest-files.ts";
@@ -30,12 +31,13 @@ const TEMPORARY = /(?:-(?:baseline|merge|original|output)(?:-\d*)?|(?:^|\/)ci-co
 
 /** Names of unmanaged files, in order of their bytes. */
 export function unmanagedFiles(checkout: Checkout, options: ScanOptions = {}): string[] {
-  const managed = managedNames(checkout);
+  const fold = foldCase(checkout);
+  const managed = managedNames(checkout, fold);
   const own = ownNames(checkout);
   const found = new Set<string>();
   const isLeftOut = (name: string) => (options.ignore ?? []).some((globs) => globs.matches(name));
   const take = (name: string) => {
-    if (managed.has(name) || own.has(name) || isReservedName(name)) return;
+    if (managed.has(fold(name)) || own.has(name) || isReservedName(name)) return;
     if (!options.temporary || TEMPORARY.test(name)) found.add(name);
   };
   const walk = (folder: string) => {
@@ -84,8 +86,8 @@ function ownNames(checkout: Checkout): ReadonlySet<string> {
   return names;
 }
 
-function managedNames({ db }: Checkout): ReadonlySet<string> {
-  return new Set(db.prepare("SELECT pathname FROM vfile").values<[string]>().flat());
+function managedNames({ db }: Checkout, fold: (name: string) => string): ReadonlySet<string> {
+  return new Set(db.prepare("SELECT pathname FROM vfile").values<[string]>().flat().map(fold));
 }
 
 function readFolder(root: string, folder: string): Dirent[] {

@@ -6,9 +6,11 @@
  * thread, and the signal is heard before or after. The command then ends as an interrupted one does.
  */
 import { existsSync, realpathSync } from "node:fs";
-import { relative, resolve, sep } from "node:path";
+import { basename, relative, resolve, sep } from "node:path";
+import { managedSpelling } from "./checkout-case.ts";
 import { Checkout } from "./checkout-db.ts";
 import { findCheckout, openDatabase, repositoryOf } from "./checkout-place.ts";
+import { vfileRow } from "./checkout-vfile.ts";
 import type { CliContext } from "./cli-context.ts";
 import { RepoError, UsageError } from "./errors.ts";
 
@@ -80,8 +82,16 @@ export function treeNames(checkout: Checkout, { globals }: CliContext, typed: re
     if (path.split(sep)[0] === ".." || resolve(path) === path) {
       throw new UsageError("outside", `${name} is outside of the checkout ${checkout.root}`);
     }
-    return path.split(sep).join("/");
+    return managedSpelling(checkout, path.split(sep).join("/"));
   });
+}
+
+/** The name that a file is to get: as `treeNames`, but where a managed file has it already it is spelled as it was typed. */
+export function newName(checkout: Checkout, context: CliContext, typed: string): string {
+  const [name = ""] = treeNames(checkout, context, [typed]);
+  if (vfileRow(checkout, checkout.vid, name) === undefined) return name;
+  const last = basename(typed);
+  return name.slice(0, name.length - last.length) + last;
 }
 
 /** Links above the last part are followed, that itself is not. */

@@ -9,7 +9,7 @@ import {
 } from "./checkout-add.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { GlobList } from "./checkout-glob.ts";
-import { treeNames, withCheckout } from "./cli-checkout.ts";
+import { newName, treeNames, withCheckout } from "./cli-checkout.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { UsageError } from "./errors.ts";
@@ -112,8 +112,9 @@ export const renameCommand = command({
       });
     }
     await withCheckout(context, "read", (checkout) => {
-      const names = treeNames(checkout, context, args.names);
-      const renamed = renameFiles(checkout, names.slice(0, -1), names.at(-1)!, isHard(checkout, args));
+      const sources = treeNames(checkout, context, args.names.slice(0, -1));
+      const target = newName(checkout, context, args.names.at(-1)!);
+      const renamed = renameFiles(checkout, sources, target, isHard(checkout, args));
       context.out.result(
         renamed.map(({ from, to }) => ({ from, to })),
         () => renamed.map(({ from, to }) => `RENAME ${from} ${to}\n`).join(""),
