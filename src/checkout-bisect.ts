@@ -18,6 +18,7 @@ import type { Hash } from "./hash.ts";
 import { formatDateTime, fromJulian } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
+import { shortestPath } from "./repo-path.ts";
 
 export type BisectVerdict = "good" | "bad" | "skip";
 
@@ -179,41 +180,6 @@ function bisectPath(checkout: Checkout): Step[] {
   throw new RepoError("no-path", `no way leads from the good ${name(good)} to the bad ${name(bad)}`, {
     hint: "turn the option direct-only off to follow merges too",
   });
-}
-
-/** Up to parents first, then down to children; `undefined` when there is no such way. */
-function shortestPath(repo: Repo, from: Rid, to: Rid, primaryOnly: boolean): Rid[] | undefined {
-  const children = repo.db.prepare("SELECT cid FROM plink WHERE pid=?1 AND (isprim OR NOT ?2)");
-  const parents = repo.db.prepare("SELECT pid FROM plink WHERE cid=?1 AND (isprim OR NOT ?2)");
-  const only = primaryOnly ? 1 : 0;
-  interface Visit {
-    readonly rid: Rid;
-    readonly isDown: boolean;
-    readonly before: Visit | undefined;
-  }
-  const seen = new Set<Rid>();
-  let reached: Visit[] = [{ rid: from, isDown: false, before: undefined }];
-  while (reached.length > 0) {
-    const next: Visit[] = [];
-    for (const visit of reached) {
-      if (visit.rid === to) {
-        const path: Rid[] = [];
-        for (let at: Visit | undefined = visit; at !== undefined; at = at.before) path.push(at.rid);
-        return path.reverse();
-      }
-      if (seen.has(visit.rid)) continue;
-      seen.add(visit.rid);
-      for (const [rid] of children.values<[Rid]>(visit.rid, only)) {
-        if (!seen.has(rid)) next.push({ rid, isDown: true, before: visit });
-      }
-      if (visit.isDown) continue;
-      for (const [rid] of parents.values<[Rid]>(visit.rid, only)) {
-        if (!seen.has(rid)) next.push({ rid, isDown: false, before: visit });
-      }
-    }
-    reached = next;
-  }
-  return undefined;
 }
 
 /** A check-in as the lists of a bisect show it. */

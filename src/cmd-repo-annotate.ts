@@ -41,6 +41,14 @@ function annotating(description: string, isBlame: boolean, example: Example) {
         { description: "look at so many versions; 0 for all", valueHint: "N", alias: ["n"], default: "0" },
         integer(0, VERSION_MAX_COUNT),
       ),
+      origin: option(
+        {
+          description: "look along the way to this check-in instead of back to the root",
+          valueHint: "VERSION",
+          alias: ["o"],
+        },
+        text,
+      ),
       log: flag({ description: "list the versions looked at first", alias: ["l"] }),
       filevers: flag({ description: "hashes of the file instead of the check-in" }),
       ignoreAllSpace: flag({ description: "blanks do not count", alias: ["w"] }),
@@ -51,11 +59,10 @@ function annotating(description: string, isBlame: boolean, example: Example) {
       const { limit, filevers, log } = args;
       const { versions, lines } = await withRepository(context, "read", ({ repo, checkout }) => {
         const version = args.version ?? (checkout === undefined ? "tip" : "current");
-        const checkIn = resolveName(repo, version, {
-          type: "ci",
-          ...(checkout !== undefined && { checkout }),
-        });
-        return annotate(repo, checkIn, args.file, {
+        const named = (one: string) =>
+          resolveName(repo, one, { type: "ci", ...(checkout !== undefined && { checkout }) });
+        return annotate(repo, named(version), args.file, {
+          ...(args.origin !== undefined && { origin: named(args.origin) }),
           ...(limit > 0 && { limit }),
           ...(args.ignoreTrailingSpace && { ignore: "trailing-space" }),
           ...(args.ignoreAllSpace && { ignore: "all-space" }),

@@ -12,6 +12,7 @@ import type { Hash } from "./hash.ts";
 import { type EpochMs, fromJulian } from "./julian.ts";
 import type { Repo } from "./repo.ts";
 import type { Rid } from "./repo-content.ts";
+import { shortestPath } from "./repo-path.ts";
 
 export interface AnnotatedVersion {
   readonly checkIn: Hash;
@@ -37,15 +38,19 @@ export interface Annotation {
 export interface AnnotateOptions extends Pick<DiffOptions, "ignore"> {
   /** Versions looked at; all unless given. */
   readonly limit?: number;
+  /** Where the way ends that is looked along; the root unless given. */
+  readonly origin?: Rid;
 }
 
 interface Row extends AnnotatedVersion {
   readonly rid: Rid;
 }
 
-/** @throws NameError `no-such-file`; RepoError `binary`, `content-missing` */
+/** @throws NameError `no-such-file`, `no-path`; RepoError `binary`, `content-missing` */
 export function annotate(repo: Repo, checkIn: Rid, name: string, options: AnnotateOptions = {}): Annotation {
-  const all = versionsOf(repo, checkIn, name);
+  const { origin } = options;
+  const all =
+    origin === undefined ? versionsOf(repo, checkIn, name) : versionsTowards(repo, checkIn, origin, name);
   const [newest] = all;
   if (newest?.hash === undefined) {
     const hash = repo.content.hashOf(checkIn).slice(0, 10);
@@ -73,7 +78,7 @@ export function annotate(repo: Repo, checkIn: Rid, name: string, options: Annota
       }
     }
   }
-  const isWhole = rows.length === all.length;
+  const isWhole = rows.length === all.length && origin === undefined;
   return {
     versions: rows,
     lines: lines.map((text, i) => ({
@@ -83,25 +88,45 @@ export function annotate(repo: Repo, checkIn: Rid, name: string, options: Annota
   };
 }
 
+type VersionRow = [Rid, Hash | null, Hash, number, string | null, number];
+
+/** The versions of a file among the rows `ancestor(rid, generation)`. */
+const VERSIONS_SQL = `
+  SELECT DISTINCT m.fid, f.uuid, b.uuid, e.mtime, coalesce(e.euser, e.user), a.generation
+  FROM filename n JOIN mlink m ON m.fnid=n.fnid JOIN ancestor a ON a.rid=m.mid
+  JOIN event e ON e.objid=m.mid JOIN blob b ON b.rid=m.mid LEFT JOIN blob f ON f.rid=m.fid
+  WHERE n.name=?2 AND m.mid<>m.pid ORDER BY a.generation`;
+
 function versionsOf(repo: Repo, checkIn: Rid, name: string): Row[] {
   return repo.db
     .prepare(
       `WITH RECURSIVE ancestor(rid, generation) AS (
          VALUES(?1, 1) UNION ALL
          SELECT p.pid, a.generation+1 FROM ancestor a JOIN plink p ON p.cid=a.rid AND p.isprim)
-       SELECT DISTINCT m.fid, f.uuid, b.uuid, e.mtime, coalesce(e.euser, e.user), a.generation
-       FROM filename n JOIN mlink m ON m.fnid=n.fnid JOIN ancestor a ON a.rid=m.mid
-       JOIN event e ON e.objid=m.mid JOIN blob b ON b.rid=m.mid LEFT JOIN blob f ON f.rid=m.fid
-       WHERE n.name=?2 AND m.mid<>m.pid ORDER BY a.generation`,
+       ${VERSIONS_SQL}`,
     )
-    .values<[Rid, Hash | null, Hash, number, string | null, number]>(checkIn, name)
-    .map(([rid, hash, checkInHash, mtime, user]) => ({
-      rid,
-      hash: hash ?? undefined,
-      checkIn: checkInHash,
-      date: fromJulian(mtime),
-      user: user ?? "",
-    }));
+    .values<VersionRow>(checkIn, name)
+    .map(toRow);
+}
+
+/** @throws NameError `no-path` */
+function versionsTowards(repo: Repo, checkIn: Rid, origin: Rid, name: string): Row[] {
+  const path = shortestPath(repo, checkIn, origin, true);
+  if (path === undefined) {
+    const short = (rid: Rid) => repo.content.hashOf(rid).slice(0, 10);
+    throw new NameError(
+      "no-path",
+      `no way of first parents leads from ${short(checkIn)} to ${short(origin)}`,
+    );
+  }
+  return repo.db
+    .prepare(`WITH ancestor(rid, generation) AS (SELECT value, key FROM json_each(?1)) ${VERSIONS_SQL}`)
+    .values<VersionRow>(JSON.stringify(path), name)
+    .map(toRow);
+}
+
+function toRow([rid, hash, checkIn, mtime, user]: VersionRow): Row {
+  return { rid, hash: hash ?? undefined, checkIn, date: fromJulian(mtime), user: user ?? "" };
 }
 
 function linesOf(repo: Repo, { rid, hash }: Row): string[] | undefined {

@@ -50,16 +50,24 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     stock.okSync(["revert"], { cwd });
   });
 
-  test.each([[[]], [["-r", "v30"]], [["-w"]], [["-Z"]], [["-n", "10"]], [["-l"]], [["--filevers"]]])(
-    "%j",
-    async (options) => {
-      const whole = options.includes("-n") ? [] : ["-n", "none"];
-      for (const verb of ["annotate", "blame"]) {
-        const printed = stock.okSync([verb, "f.c", ...options, ...whole], { cwd });
-        expect(await ok(["repo", verb, "f.c", ...options, ...at])).toBe(printed);
-      }
-    },
-  );
+  test.each([
+    [[]],
+    [["-r", "v30"]],
+    [["-w"]],
+    [["-Z"]],
+    [["-n", "10"]],
+    [["-l"]],
+    [["--filevers"]],
+    [["-o", "v10"]],
+    [["-r", "v12", "--origin", "v35", "-l"]],
+    [["-r", "v5", "-o", "v38"]],
+  ])("%j", async (options) => {
+    const whole = options.includes("-n") ? [] : ["-n", "none"];
+    for (const verb of ["annotate", "blame"]) {
+      const printed = stock.okSync([verb, "f.c", ...options, ...whole], { cwd });
+      expect(await ok(["repo", verb, "f.c", ...options, ...at])).toBe(printed);
+    }
+  });
 });
 
 test("as JSON, and what is refused", async () => {
