@@ -11,6 +11,8 @@ import { DaemonProcess } from "../daemon-process.ts";
 import { newestStock, stocks } from "../stock.ts";
 
 const PASSWORD = "secret";
+/** No relays: iroh peers find one another on loopback. */
+const ENV = { EDGESYNC_PASSWORD: PASSWORD, EDGESYNC_IROH_RELAY: "disabled" };
 
 function tipOf(repository: string): string {
   const db = Db.open(repository, { mode: "read" });
@@ -46,7 +48,7 @@ class Desk {
   }
 
   run(...words: string[]): Promise<CliResult> {
-    return cli(["repo", ...words, "-C", this.tree], { env: { EDGESYNC_PASSWORD: PASSWORD } });
+    return cli(["repo", ...words, "-C", this.tree], { env: ENV });
   }
 
   async ok(...words: string[]): Promise<CliResult> {
@@ -66,7 +68,7 @@ class Desk {
 
 async function clone(desk: Desk, url: string): Promise<Desk> {
   const cloned = await cli(["repo", "clone", url, desk.repository, "--user", "dev"], {
-    env: { EDGESYNC_PASSWORD: PASSWORD },
+    env: ENV,
   });
   if (cloned.code !== 0) throw new Error(cloned.stderr);
   const opened = await cli(["repo", "open", "-R", desk.repository, "-C", desk.tree, "--no-sync"]);
@@ -169,7 +171,7 @@ describe.each(stocks())("a server of fossil $version", (stock) => {
   });
 });
 
-test("over NATS, and with a file", async () => {
+test("with a file, through a leaf on NATS", async () => {
   using folder = new TempDir("autosync");
   const served = makeServed(folder);
   await using leaf = await DaemonProcess.start("leaf", "--repo", served, "--nats-listen", "127.0.0.1:0");
@@ -188,4 +190,50 @@ test("over NATS, and with a file", async () => {
   await bob.ok("ci", "-m", "into a file");
   expect(ann.tip).toBe(bob.tip);
   expect(readFileSync(`${ann.tree}/a`, "utf8")).toBe("over nats\n");
+});
+
+const WIRES = [
+  ["iroh", ["--iroh", "--iroh-relay", "disabled", "--iroh-allow", "any"]],
+  ["NATS", ["--nats-listen", "127.0.0.1:0"]],
+] as const;
+
+test.each(WIRES)("forks and locks over %s", async (wire, options) => {
+  using folder = new TempDir("autosync");
+  const served = makeServed(folder);
+  const leaf = await DaemonProcess.start("leaf", "--repo", served, ...options);
+  try {
+    const code = (await cli(["repo", "config", "get", "project-code", "-R", served])).stdout.trim();
+    const { irohTicket, nats } = leaf.addresses;
+    const address = wire === "iroh" ? `iroh:${irohTicket}` : `${nats}/${code}`;
+    const ann = await clone(new Desk(folder, "ann"), address);
+    const bob = await clone(new Desk(folder, "bob"), address);
+    ann.write("a", "one\n");
+    await ann.ok("add", "a");
+    await ann.ok("ci", "-m", "by ann", "--remote-user", "dev");
+    expect(tipOf(served)).toBe(ann.tip);
+
+    bob.write("b", "two\n");
+    await bob.ok("add", "b");
+    const fork = await bob.run("ci", "-m", "by bob", "--remote-user", "dev");
+    expect(fork).toMatchObject({ code: 1, stderr: expect.stringContaining("would fork") });
+    expect(bob.tip).toBe(ann.tip);
+    expect((await bob.ok("update", "--no-sync")).stdout).toStartWith("ADD a\n");
+    await bob.ok("ci", "-m", "by bob", "--remote-user", "dev");
+    expect(tipOf(served)).toBe(bob.tip);
+    expect((await ann.ok("update")).stdout).toStartWith("ADD b\n");
+
+    const now = Math.floor(Date.now() / 1000);
+    const holder = JSON.stringify({ login: "eve", clientid: "e".repeat(40) });
+    put(served, "REPLACE INTO config(name,value,mtime) VALUES(?,?,?)", `ci-lock-${ann.tip}`, holder, now);
+    ann.write("a", "three\n");
+    const locked = await ann.run("ci", "-m", "while eve commits", "--remote-user", "dev");
+    expect(locked).toMatchObject({ code: 1, stderr: expect.stringContaining("eve has been committing") });
+    expect(ann.tip).toBe(bob.tip);
+
+    const kept = await ann.run("ci", "-m", "as nobody", "--override-lock");
+    expect(kept).toMatchObject({ code: 1, stderr: expect.stringContaining("was not pushed") });
+    expect(ann.tip).not.toBe(bob.tip);
+  } finally {
+    await leaf.kill();
+  }
 });
