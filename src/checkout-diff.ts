@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { equal } from "./bytes.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { readDisk } from "./checkout-disk.ts";
-import { refresh, type TrackedFile } from "./checkout-status.ts";
+import { refresh, refreshChanged, type TrackedFile } from "./checkout-status.ts";
 import { CHANGE } from "./checkout-vfile.ts";
 import type { FilePair } from "./diff-report.ts";
 import type { Rid } from "./repo-content.ts";
@@ -35,7 +35,8 @@ const LABEL_WIDTH = 8;
 
 /** Files that differ, in order of their names. */
 export function* checkoutDifferences(checkout: Checkout, options: CheckoutDiffOptions): Generator<FilePair> {
-  const files = refresh(checkout, { requireFiles: true });
+  const look = options.from === undefined ? refreshChanged : refresh;
+  const files = look(checkout, { requireFiles: true });
   for (const candidate of candidates(checkout, files, options.from)) {
     if (!options.isWanted(candidate.name)) continue;
     const pair = compare(checkout, candidate, options.wholeFiles);

@@ -13,7 +13,17 @@ import type { FilePermission } from "./artifact-types.ts";
 import { hasConflictMark } from "./checkout-conflict-mark.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { type DiskFile, diskFile, diskMatches, readDisk } from "./checkout-disk.ts";
-import { CHANGE, originalName, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
+import { type ExpectedFiles, unlikeExpected } from "./checkout-look.ts";
+import {
+  CHANGE,
+  originalName,
+  permissionOf,
+  quietFiles,
+  restlessRows,
+  type VfileRow,
+  vfileNames,
+  vfileRows,
+} from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
 import type { Rid } from "./repo-content.ts";
 
@@ -36,8 +46,45 @@ export interface RefreshOptions {
  * @throws RepoError `not-a-file` with `requireFiles`; `file-unreadable`
  */
 export function refresh(checkout: Checkout, options: RefreshOptions = {}): TrackedFile[] {
-  const rows = vfileRows(checkout, checkout.vid);
-  const trustTimes = !options.hash && checkout.settings.isOn("mtime-changes", true);
+  return refreshRows(checkout, vfileRows(checkout, checkout.vid), options);
+}
+
+/**
+ * Like `refresh`, but returns only the rows of files that have changed, in the same order. The others, usually nearly all, are not
+ * even read as rows where the system allows.
+ *
+ * @throws as `refresh`
+ */
+export function refreshChanged(checkout: Checkout, options: RefreshOptions = {}): TrackedFile[] {
+  const { root, settings, vid } = checkout;
+  const expected = trustsTimes(checkout, options) ? expectedFiles(checkout) : undefined;
+  const unlike = expected && unlikeExpected(root, expected, !settings.allowsLinks);
+  if (unlike === undefined) return refresh(checkout, options).filter(isChanged);
+  return refreshRows(checkout, restlessRows(checkout, vid, unlike), options).filter(isChanged);
+}
+
+const trustsTimes = ({ settings }: Checkout, { hash }: RefreshOptions) =>
+  !hash && settings.isOn("mtime-changes", true);
+
+/** Whether a row is of what a check-in would hold, or of a file that is missing. */
+function isChanged({ chnged, deleted, rid, pathname, origname }: VfileRow): boolean {
+  return chnged !== 0 || deleted !== 0 || rid === 0 || (origname !== null && origname !== pathname);
+}
+
+/** What files must be like for their rows, which say that they are unchanged, to be right. */
+function expectedFiles(checkout: Checkout): ExpectedFiles {
+  const { names, stamps, rids } = quietFiles(checkout, checkout.vid);
+  const sizes = checkout.repo.db
+    .prepare(
+      `SELECT '[' || group_concat(coalesce(size,-1)) || ']'
+       FROM json_each(?) LEFT JOIN blob ON rid=value`,
+    )
+    .value<string | null>(rids);
+  return { names, stamps, sizes: JSON.parse(sizes ?? "[]") };
+}
+
+function refreshRows(checkout: Checkout, rows: readonly VfileRow[], options: RefreshOptions): TrackedFile[] {
+  const trustTimes = trustsTimes(checkout, options);
   const allowLinks = checkout.settings.allowsLinks;
   const sizes = contentSizes(checkout, rows);
   const stale: TrackedFile[] = [];
@@ -152,9 +199,9 @@ const KINDS: Readonly<Record<number, ChangeKind>> = {
   [CHANGE.lostLink]: "UNLINK",
 };
 
-/** What each of the refreshed files is now, unchanged ones too. */
-export function describeChanges(checkout: Checkout, files: readonly TrackedFile[]): FileChange[] {
-  return files.map((file) => {
+/** The changed ones among the refreshed files: what a check-in would hold, and what is missing. */
+export function changesOf(checkout: Checkout, files: readonly TrackedFile[]): FileChange[] {
+  return files.filter(isChanged).map((file) => {
     const original = originalName(file);
     return {
       kind: kindOf(checkout, file),
@@ -165,13 +212,17 @@ export function describeChanges(checkout: Checkout, files: readonly TrackedFile[
   });
 }
 
-/** The changed ones among the refreshed files: what a check-in would hold, and what is missing. */
-export function changesOf(checkout: Checkout, files: readonly TrackedFile[]): FileChange[] {
-  const changed = files.filter(
-    ({ chnged, deleted, rid, pathname, origname }) =>
-      chnged !== 0 || deleted !== 0 || rid === 0 || (origname !== null && origname !== pathname),
+/**
+ * What each managed file is now, unchanged ones too, in order of their names.
+ *
+ * @throws as `refresh`
+ */
+export function describeAll(checkout: Checkout, options: RefreshOptions = {}): Omit<FileChange, "file">[] {
+  const changes = changesOf(checkout, refreshChanged(checkout, options));
+  const changed = new Map(changes.map((change) => [change.name, change]));
+  return vfileNames(checkout, checkout.vid).map(
+    (name) => changed.get(name) ?? { kind: "UNCHANGED", name, originalName: undefined },
   );
-  return describeChanges(checkout, changed);
 }
 
 function kindOf({ root }: Checkout, file: TrackedFile): ChangeKind {

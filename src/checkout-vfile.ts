@@ -15,6 +15,7 @@
  * Source: Fossil `src/schema.c`, `src/vfile.c`.
  */
 import type { FilePermission } from "./artifact-types.ts";
+import type { Bytes } from "./bytes.ts";
 import type { Checkout } from "./checkout-db.ts";
 import { RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
@@ -60,23 +61,74 @@ export function permissionOf({ isexe, islink }: Pick<VfileRow, "isexe" | "islink
   return islink ? "l" : "";
 }
 
+const COLUMNS = `id, vid, chnged, deleted, coalesce(isexe,0) AS isexe, coalesce(islink,0) AS islink, rid, mrid, mtime,
+  pathname, origname, mhash`;
+
+/** Names of the files of one check-in, in order of their bytes. */
+export function vfileNames({ db }: Checkout, vid: number): string[] {
+  const names = db
+    .prepare(
+      "SELECT json_group_array(pathname) FROM (SELECT pathname FROM vfile WHERE vid=? ORDER BY pathname)",
+    )
+    .value<string>(vid);
+  return JSON.parse(names!);
+}
+
 /** Rows of one check-in, in order of the bytes of their names. */
 export function vfileRows({ db }: Checkout, vid: number): VfileRow[] {
   return db
-    .prepare<VfileRow & Record<string, never>>(
-      `SELECT id, vid, chnged, deleted, coalesce(isexe,0) AS isexe, coalesce(islink,0) AS islink, rid, mrid,
-              mtime, pathname, origname, mhash FROM vfile WHERE vid=? ORDER BY pathname`,
-    )
+    .prepare<VfileRow & Record<string, never>>(`SELECT ${COLUMNS} FROM vfile WHERE vid=? ORDER BY pathname`)
     .all(vid);
+}
+
+/**
+ * Of an ordinary file that is as it was last seen: unchanged, neither renamed, merged nor removed. Most rows are such, and there
+ * may be very many of them.
+ */
+const IS_QUIET = `(chnged=0 AND deleted=0 AND rid>0 AND mrid=rid AND mtime IS NOT NULL
+  AND coalesce(islink,0)=0 AND coalesce(isexe,0) IN (0,1) AND coalesce(origname,pathname)=pathname)`;
+
+/** Quiet rows, column by column, in one order. */
+export interface QuietFiles {
+  /** Names in UTF-8, each with a NUL behind it. */
+  readonly names: Bytes;
+  /** Twice `mtime`, plus `isexe`. */
+  readonly stamps: readonly number[];
+  /** `rid` of each, as a JSON array. */
+  readonly rids: string;
+}
+
+export function quietFiles({ db }: Checkout, vid: number): QuietFiles {
+  const [row] = db
+    .prepare(
+      `SELECT CAST(group_concat(pathname,char(0)) || char(0) AS BLOB), group_concat(2*mtime+coalesce(isexe,0)),
+              group_concat(rid) FROM vfile WHERE vid=? AND ${IS_QUIET}`,
+    )
+    .values<[Bytes | null, string | null, string | null]>(vid);
+  const [names, stamps, rids] = row!;
+  return {
+    names: names ?? new Uint8Array(1),
+    stamps: JSON.parse(`[${stamps ?? ""}]`),
+    rids: `[${rids ?? ""}]`,
+  };
+}
+
+/** Rows that are not quiet, and those of the files named, in order of the bytes of their names. */
+export function restlessRows({ db }: Checkout, vid: number, named: readonly string[]): VfileRow[] {
+  return db
+    .prepare<VfileRow & Record<string, never>>(
+      `SELECT ${COLUMNS} FROM vfile WHERE id IN (
+         SELECT id FROM vfile WHERE vid=?1 AND ${IS_QUIET} IS NOT TRUE
+         UNION ALL SELECT v.id FROM json_each(?2) CROSS JOIN vfile v ON v.pathname=value AND v.vid=?1)
+       ORDER BY pathname`,
+    )
+    .all(vid, JSON.stringify(named));
 }
 
 /** The row of a managed file by its exact name now. */
 export function vfileRow({ db }: Checkout, vid: number, name: string): VfileRow | undefined {
   return db
-    .prepare<VfileRow & Record<string, never>>(
-      `SELECT id, vid, chnged, deleted, coalesce(isexe,0) AS isexe, coalesce(islink,0) AS islink, rid, mrid,
-              mtime, pathname, origname, mhash FROM vfile WHERE vid=? AND pathname=?`,
-    )
+    .prepare<VfileRow & Record<string, never>>(`SELECT ${COLUMNS} FROM vfile WHERE vid=? AND pathname=?`)
     .get(vid, name);
 }
 

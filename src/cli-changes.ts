@@ -15,14 +15,14 @@ const MERGE_WORDS = {
 export function changeLine(
   checkout: Checkout,
   context: CliContext,
-  { kind, name, originalName }: FileChange,
+  { kind, name, originalName }: Omit<FileChange, "file">,
 ): string {
   const shown = shownName(checkout, context, name);
   const before = originalName === undefined ? "" : `${shownName(checkout, context, originalName)}  ->  `;
   return `${kind.padEnd(10)} ${before}${shown}\n`;
 }
 
-export const changeJson = ({ kind, name, originalName }: FileChange) => ({
+export const changeJson = ({ kind, name, originalName }: Omit<FileChange, "file">) => ({
   kind,
   name,
   ...(originalName !== undefined && { originalName }),

@@ -1,6 +1,7 @@
 /** `edgesync repo ls` and `cat`: the files of a check-in. */
 import { strictText } from "./bytes.ts";
-import { describeChanges, refresh } from "./checkout-status.ts";
+import { type ChangeKind, describeAll } from "./checkout-status.ts";
+import { vfileNames } from "./checkout-vfile.ts";
 import { withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -69,8 +70,9 @@ export const lsCommand = command({
 /** The managed files of the checkout, added and removed ones too. */
 async function listCheckout(long: boolean, context: CliContext): Promise<undefined> {
   await withCheckout(context, "read", (checkout) => {
-    const files = describeChanges(checkout, refresh(checkout));
-    const rows = files.map(({ kind, name }) => ({ name, ...(long && { kind }) }));
+    const rows: { readonly name: string; readonly kind?: ChangeKind }[] = long
+      ? describeAll(checkout).map(({ kind, name }) => ({ name, kind }))
+      : vfileNames(checkout, checkout.vid).map((name) => ({ name }));
     context.out.result(rows, () =>
       rows.map(({ name, kind }) => `${kind === undefined ? "" : `${kind.padEnd(10)} `}${name}\n`).join(""),
     );

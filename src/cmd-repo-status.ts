@@ -2,7 +2,7 @@
 import type { Checkout } from "./checkout-db.ts";
 import { GlobList } from "./checkout-glob.ts";
 import { unmanagedFiles } from "./checkout-scan.ts";
-import { changesOf, describeChanges, type FileChange, refresh } from "./checkout-status.ts";
+import { changesOf, describeAll, type FileChange, refreshChanged } from "./checkout-status.ts";
 import { userDatabase } from "./checkout-user-db.ts";
 import { pendingMerges } from "./checkout-vfile.ts";
 import { changeJson, changeLine, mergeJson, mergeLine } from "./cli-changes.ts";
@@ -24,7 +24,12 @@ export const statusCommand = command({
   run: async (args, context) => {
     await withCheckout(context, "read", (checkout) => {
       const { root, repo, checkIn } = checkout;
-      const changes = within(checkout, context, args.paths, changesOf(checkout, refresh(checkout, args)));
+      const changes = within(
+        checkout,
+        context,
+        args.paths,
+        changesOf(checkout, refreshChanged(checkout, args)),
+      );
       const merges = pendingMerges(checkout);
       const settingsFile = userDatabase(context.env);
       const facts = checkIn === undefined ? null : checkInFacts(repo, checkIn);
@@ -65,8 +70,9 @@ export const changesCommand = command({
   ],
   run: async (args, context) => {
     await withCheckout(context, "read", (checkout) => {
-      const files = refresh(checkout, args);
-      const all = args.all ? describeChanges(checkout, files) : changesOf(checkout, files);
+      const all = args.all
+        ? describeAll(checkout, args)
+        : changesOf(checkout, refreshChanged(checkout, args));
       const changes = within(checkout, context, args.paths, all);
       const merges = pendingMerges(checkout);
       const extras = args.extra ? findExtras(checkout, context, args.paths) : [];
@@ -133,13 +139,15 @@ function findExtras(
   });
 }
 
+type NamedChange = Omit<FileChange, "file">;
+
 /** Those of the changes that are of files named, or below folders named. */
 function within(
   checkout: Checkout,
   context: CliContext,
   typed: readonly string[],
-  changes: readonly FileChange[],
-): readonly FileChange[] {
+  changes: readonly NamedChange[],
+): readonly NamedChange[] {
   if (typed.length === 0) return changes;
   const names = treeNames(checkout, context, typed);
   return changes.filter((change) =>

@@ -3,8 +3,9 @@
  * by `NOTIFY_SOCKET`. A leading `@` names an abstract socket. Bun's `node:dgram` has no unix sockets, so the
  * three libc calls are made directly. Everywhere but under systemd this does nothing.
  */
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { FFIType, ptr } from "bun:ffi";
 import { concat, utf8 } from "./bytes.ts";
+import { openLibc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
@@ -29,7 +30,7 @@ export function notifySystemd(state: string, socketPath = process.env.NOTIFY_SOC
   const family = new Uint8Array(Uint16Array.of(AF_UNIX).buffer);
   const address = concat([family, path]);
   const message = utf8(state);
-  const libc = openLibc();
+  const libc = openLibc(LIBC_SYMBOLS);
   if (libc === undefined) return false;
   try {
     const fd = libc.symbols.socket(AF_UNIX, SOCK_DGRAM, 0);
@@ -40,17 +41,4 @@ export function notifySystemd(state: string, socketPath = process.env.NOTIFY_SOC
   } finally {
     libc.close();
   }
-}
-
-const LIBC_NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-
-function openLibc() {
-  for (const name of LIBC_NAMES) {
-    try {
-      return dlopen(name, LIBC_SYMBOLS);
-    } catch {
-      // Not this C library: try the next name.
-    }
-  }
-  return undefined;
 }
