@@ -146,7 +146,7 @@ function parseNats(written: string): NatsRemote {
   if (match === null || !isKnown || !isRight) {
     throw new UsageError(
       "bad-remote",
-      `${withoutPassword(written)} is not the address of a project on a NATS server`,
+      `${withoutLogin(written)} is not the address of a project on a NATS server`,
       {
         hint: "expected nats://HOST[:PORT]/PROJECT-CODE; the project code is what edgesync repo info tells",
       },
@@ -191,7 +191,13 @@ function fileRemote(path: string, folder: string): FileRemote {
 
 /** Hides what stands between the first colon of the login and the `@`. */
 function withoutPassword(written: string): string {
-  return written.replace(/(\/\/[^/:@]*):[^/@]*@/, "$1@");
+  // Up to the last @: what separates parts of an address may be in a password that nobody encoded.
+  return written.replace(/(\/\/[^/:@]*):.*@/, "$1@");
+}
+
+/** Of NATS what is before the host alone is a token. */
+function withoutLogin(written: string): string {
+  return written.replace(/\/\/.*@/, "//");
 }
 
 const NAME_UNSAFE = /[^A-Za-z0-9.$~_-]/;

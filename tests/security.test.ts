@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { formatArtifact } from "../src/artifact-format.ts";
 import { concat, text, utf8 } from "../src/bytes.ts";
 import { systemClock } from "../src/clock.ts";
+import type { EdgeSyncError } from "../src/errors.ts";
 import { hashContent, sha1Hex } from "../src/hash.ts";
 import { type Leaf, type LeafOptions, startLeaf } from "../src/leaf.ts";
 import { inlineThreads } from "../src/leaf-repositories.ts";
@@ -19,6 +20,7 @@ import { CAPABILITIES } from "../src/repo-capability.ts";
 import { commit } from "../src/repo-checkin.ts";
 import { receiveAll } from "../src/repo-receive.ts";
 import { Unversioned } from "../src/repo-unversioned.ts";
+import { parseRemote } from "../src/sync-remote.ts";
 import { serveMessage } from "../src/sync-server.ts";
 import type { CardType } from "../src/xfer-card.ts";
 import { CARD_TABLE } from "../src/xfer-card-table.ts";
@@ -331,6 +333,30 @@ describe("names and values that are SQL", () => {
       repo.db.prepare("SELECT count(*) FROM event WHERE user=? OR euser=?").value<number>(evil, evil)!,
     ).toBeGreaterThan(0);
     expect(new Unversioned(repo).content(word)).toEqual(utf8(evil));
+  });
+});
+
+describe("an address that cannot be used", () => {
+  test.each([
+    "http://eve:SECRET@host:99999/",
+    "http://eve:a/SECRET@host:99999/",
+    "http://eve:a@SECRET@host:99999/",
+    "https://eve:SECRET@:80/",
+    "nats://eve:SECRET@host/no-code",
+    "nats://SECRET@host/no-code",
+    "nats://eve:a/SECRET@host/x?y=z",
+  ])("%s is told without its password", (written) => {
+    const told = (() => {
+      try {
+        return parseRemote(written);
+      } catch (error) {
+        return error as EdgeSyncError;
+      }
+    })();
+    expect(told).toMatchObject({ code: "bad-remote" });
+    const { message, hint, data } = told as EdgeSyncError;
+    expect(message).toContain("host".slice(0, 2));
+    expect(JSON.stringify([message, hint, data])).not.toContain("SECRET");
   });
 });
 
