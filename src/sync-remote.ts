@@ -122,7 +122,7 @@ function remembered({ url, password }: RememberedRemote, folder: string): FoundR
 function parseWeb(written: string): HttpRemote {
   const match = WEB.exec(written);
   const port = match?.[4] ?? "";
-  if (match === null || Number(port) > 65_535) {
+  if (match === null || Number(port) > 65_535 || !URL.canParse(`http://${match[3]}/`)) {
     throw new UsageError("bad-remote", `${withoutPassword(written)} is not a web address`, {
       hint: "expected http[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH]",
     });

@@ -341,7 +341,7 @@ describe("an address that cannot be used", () => {
     "http://eve:SECRET@host:99999/",
     "http://eve:a/SECRET@host:99999/",
     "http://eve:a@SECRET@host:99999/",
-    "https://eve:SECRET@:80/",
+    "https://eve:SECRET@ho st/",
     "nats://eve:SECRET@host/no-code",
     "nats://SECRET@host/no-code",
     "nats://eve:a/SECRET@host/x?y=z",
