@@ -7,12 +7,14 @@
  * mode only, and delivered all the same. A second SUB with a sid in use is passed over. Malformed operations close
  * the connection: an unknown one and a limit with -ERR, wrong arguments in silence.
  */
+import type { Credentials } from "./broker-auth.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import { readFields } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerSocket, SocketEvents } from "./broker-socket.ts";
-import type { BrokerSession, BrokerState, SessionView } from "./broker-state.ts";
+import type { BrokerSession, BrokerState } from "./broker-state.ts";
+import { type SessionView, viewOf } from "./broker-view.ts";
 import type { Timer } from "./clock.ts";
 import { FormatError, LimitError } from "./errors.ts";
 import { NatsParser } from "./nats-parser.ts";
@@ -27,7 +29,7 @@ import {
   NO_RESPONDERS,
   withoutHeaders,
 } from "./nats-protocol.ts";
-import { fromWire, isValidPattern, isValidSubject } from "./nats-subject.ts";
+import { isValidPattern, isValidSubject } from "./nats-subject.ts";
 
 const DEFAULT_CONNECT = {
   verbose: true,
@@ -75,6 +77,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
   private readonly nonce: string | undefined;
   private authTimer: Timer | undefined;
   private authenticated: boolean;
+  private credentials: Credentials = {};
   private fields: ConnectFields = DEFAULT_CONNECT;
   private inMessages = 0;
   private inBytes = 0;
@@ -95,6 +98,7 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
       pendingBytesMax: limits.pendingBytesMax,
       buffers: state.buffers,
       pace: state.pace,
+      clock: deps.clock,
       onSlow: () => this.slow(),
     });
     this.parser = new NatsParser({ ...limits, dialect: "client" });
@@ -126,16 +130,22 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
 
   view(): SessionView {
     const { name, lang, version } = this.fields;
-    const { pendingBytes, outMessages, outBytes } = this.connection;
     const { id: cid, startedMs, inMessages, inBytes } = this;
-    const { remoteAddress: ip, remotePort: port } = this.socket;
-    const subjects = [...this.subscriptions.values()].map(({ subject }) => fromWire(subject));
-    const counts = { pendingBytes, inMessages, inBytes, outMessages, outBytes, subjects };
-    return { cid, kind: "Client", ip, port, name, lang, version, startedMs, ...counts };
+    const subscriptions = [...this.subscriptions.values()];
+    return viewOf(
+      { cid, kind: "Client", name, lang, version, startedMs, inMessages, inBytes, subscriptions },
+      this.connection,
+      this.heartbeat,
+      this.credentials,
+    );
   }
 
   lameDuck(): void {
     if (this.fields.protocol > 0) this.sendInfo();
+  }
+
+  checkAgain(): void {
+    if (this.authenticated && !this.isLetIn()) this.close();
   }
 
   close(): void {
@@ -261,7 +271,8 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
     }
     this.fields = given.fields;
     if (!this.authenticated) {
-      this.authenticated = this.state.authenticator.accepts(given.credentials, this.nonce ?? "");
+      this.credentials = given.credentials;
+      this.authenticated = this.isLetIn();
       if (!this.authenticated) {
         this.fail(NATS_ERROR.authorization);
         return;
@@ -282,6 +293,10 @@ export class BrokerClient implements Subscriber, BrokerSession, SocketEvents {
       return;
     }
     this.ok();
+  }
+
+  private isLetIn(): boolean {
+    return this.state.authenticator.accepts(this.credentials, this.nonce ?? "");
   }
 
   private publish(message: NatsMessage): void {

@@ -7,6 +7,7 @@
 import type { BufferPool } from "./broker-buffers.ts";
 import type { BrokerPace } from "./broker-pace.ts";
 import type { BrokerSocket } from "./broker-socket.ts";
+import type { Clock } from "./clock.ts";
 
 /** Stands for no buffer. */
 const NONE = Buffer.alloc(0);
@@ -30,6 +31,7 @@ export interface ConnectionOptions {
   readonly pendingBytesMax: number;
   readonly buffers: BufferPool;
   readonly pace: BrokerPace;
+  readonly clock: Clock;
   readonly onSlow: () => void;
 }
 
@@ -45,12 +47,15 @@ export class BrokerConnection {
   private isCrowded = false;
   outMessages = 0;
   outBytes = 0;
+  /** When something was last written to the socket, or the connection began. */
+  wroteAtMs: number;
 
   constructor(
     readonly socket: BrokerSocket,
     private readonly options: ConnectionOptions,
   ) {
     this.crowdedBytes = Math.min(CROWDED_BYTES_MAX, options.pendingBytesMax / 2);
+    this.wroteAtMs = options.clock.now();
   }
 
   /** Bytes that the socket has not taken yet. */
@@ -99,6 +104,7 @@ export class BrokerConnection {
     this.scheduled = false;
     if (this.blocked || this.state === "closed") return;
     if (this.pendingBytes > 0) {
+      this.wroteAtMs = this.options.clock.now();
       const taken = this.socket.write(this.buffer.subarray(this.start, this.end));
       // Writing may have found the socket closed, and the buffer given back.
       this.start = Math.min(this.start + taken, this.end);

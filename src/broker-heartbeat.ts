@@ -1,6 +1,6 @@
 /**
  * Finds dead connections. Every interval without a byte from the peer a PING goes out; when more than the allowed
- * number is unanswered the connection is stale.
+ * number is unanswered the connection is stale. What a PING takes to be answered is kept, for monitoring.
  */
 import type { Clock, Timer } from "./clock.ts";
 
@@ -15,6 +15,11 @@ export class Heartbeat {
   private timer: Timer | undefined;
   private out = 0;
   private heard = false;
+  /** When something last came from the peer, by the wall clock; 0 before. */
+  heardAtMs = 0;
+  private pingedAtMs: number | undefined;
+  /** Of the last PING that was answered. */
+  roundTripMs: number | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -26,10 +31,13 @@ export class Heartbeat {
   /** Something came from the peer. */
   alive(): void {
     this.heard = true;
+    this.heardAtMs = this.clock.now();
   }
 
   pong(): void {
     this.out = 0;
+    if (this.pingedAtMs !== undefined) this.roundTripMs = this.clock.monotonic() - this.pingedAtMs;
+    this.pingedAtMs = undefined;
   }
 
   stop(): void {
@@ -50,6 +58,7 @@ export class Heartbeat {
         this.options.stale();
         return;
       }
+      this.pingedAtMs = this.clock.monotonic();
       this.options.ping();
     }
     this.arm();

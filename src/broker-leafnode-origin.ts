@@ -1,5 +1,6 @@
 /** How a leafnode connection came about, and what follows from it for its handshake and the exchange of interest. */
-import type { LeafCredentials } from "./broker-auth.ts";
+import { credentialFields, type LeafCredentials } from "./broker-auth.ts";
+import { type Fields, stringField } from "./broker-fields.ts";
 import type { TlsSettings } from "./broker-socket.ts";
 
 /** `hub-leaf`: the other side joined us; `spoke-leaf`: we joined it. */
@@ -24,3 +25,20 @@ export type LeafOrigin =
        */
       readonly onEnd: (reason: string, wasJoined: boolean, loopSubject?: string) => void;
     };
+
+/** What a side that joins says of itself in answer to `info`. @throws UsageError `nkey-syntax` */
+export function connectLine(
+  { needsTls, credentials }: LeafOrigin & { kind: "spoke-leaf" },
+  { version, serverId, serverName }: Readonly<Record<"version" | "serverId" | "serverName", string>>,
+  info: Fields,
+): string {
+  const connect = {
+    version,
+    tls_required: needsTls || info["tls_required"] === true,
+    server_id: serverId,
+    name: serverName,
+    headers: true,
+    ...credentialFields(credentials, stringField(info, "nonce")),
+  };
+  return `CONNECT ${Buffer.from(JSON.stringify(connect)).toString("latin1")}\r\n`;
+}

@@ -16,16 +16,17 @@
  * that the lower server id began stays. Source: nats-server 2.9's behaviour, recorded from its connections.
  */
 
-import { credentialFields } from "./broker-auth.ts";
+import type { Credentials } from "./broker-auth.ts";
 import { BrokerConnection } from "./broker-connection.ts";
 import { type Fields, leafCredentials, readFields, stringField } from "./broker-fields.ts";
 import { Heartbeat } from "./broker-heartbeat.ts";
 import { LeafInterest, LOOP_PREFIX } from "./broker-leafnode-interest.ts";
 import { LoopWatch } from "./broker-leafnode-loop.ts";
-import type { LeafOrigin } from "./broker-leafnode-origin.ts";
+import { connectLine, type LeafOrigin } from "./broker-leafnode-origin.ts";
 import type { Subscriber, Subscription } from "./broker-router.ts";
 import type { BrokerSocket, SocketEvents } from "./broker-socket.ts";
-import type { BrokerSession, BrokerState, SessionView } from "./broker-state.ts";
+import type { BrokerSession, BrokerState } from "./broker-state.ts";
+import { type SessionView, viewOf } from "./broker-view.ts";
 import type { Timer } from "./clock.ts";
 import { FormatError, LimitError } from "./errors.ts";
 import { NATS_LEAF_CONTROL_LINE_MAX_BYTES } from "./limits.ts";
@@ -39,7 +40,7 @@ import {
   type NatsOperation,
   withoutHeaders,
 } from "./nats-protocol.ts";
-import { fromWire, isValidPattern } from "./nats-subject.ts";
+import { isValidPattern } from "./nats-subject.ts";
 
 const WRONG_PORT = "this is the port of NATS clients, not of leafnodes";
 
@@ -69,6 +70,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   /** By which the other side recognises itself: the first such subject that it tells. */
   private peerLoop: string | undefined;
   private readonly loops: LoopWatch;
+  private credentials: Credentials = {};
   private inMessages = 0;
   private inBytes = 0;
   private readonly onOperation = (operation: NatsOperation): boolean => {
@@ -90,6 +92,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
       pendingBytesMax: limits.pendingBytesMax,
       buffers: state.buffers,
       pace: state.pace,
+      clock: deps.clock,
       onSlow: () => {
         state.slowConsumers++;
       },
@@ -134,16 +137,22 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
 
   view(): SessionView {
     const { name, version } = this.peer;
-    const { pendingBytes, outMessages, outBytes } = this.connection;
     const { id: cid, startedMs, inMessages, inBytes } = this;
-    const { remoteAddress: ip, remotePort: port } = this.socket;
-    const subjects = [...this.wanted.values()].map(({ subject }) => fromWire(subject));
-    const counts = { pendingBytes, inMessages, inBytes, outMessages, outBytes, subjects };
-    return { cid, kind: "Leafnode", ip, port, name, lang: "", version, startedMs, ...counts };
+    const subscriptions = [...this.wanted.values()];
+    return viewOf(
+      { cid, kind: "Leafnode", name, lang: "", version, startedMs, inMessages, inBytes, subscriptions },
+      this.connection,
+      this.heartbeat,
+      this.credentials,
+    );
   }
 
   lameDuck(): void {
     if (this.origin.kind === "hub-leaf") this.sendInfo(this.origin.address, { connect_info: true });
+  }
+
+  checkAgain(): void {
+    if (this.phase !== "handshake" && !this.isLetIn()) this.end("its credentials count no more");
   }
 
   close(): void {
@@ -264,12 +273,19 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
     } else if (stringField(fields, "lang") !== "") {
       this.fail(NATS_ERROR.leafPort);
     } else {
-      if (!this.isTrusted && !this.state.authenticator.accepts(leafCredentials(fields), this.nonce)) {
+      this.credentials = leafCredentials(fields);
+      if (!this.isLetIn()) {
         this.fail(NATS_ERROR.authorization);
         return;
       }
       this.meet(fields, stringField(fields, "name"), this.origin);
     }
+  }
+
+  /** Whoever joined this broker must be known to it. */
+  private isLetIn(): boolean {
+    if (this.origin.kind === "spoke-leaf" || this.isTrusted) return true;
+    return this.state.authenticator.accepts(this.credentials, this.nonce);
   }
 
   private hearInfo(fields: Fields | undefined): void {
@@ -299,15 +315,7 @@ export class LeafSession implements Subscriber, BrokerSession, SocketEvents {
   }
 
   private answerInfo(fields: Fields, origin: LeafOrigin & { kind: "spoke-leaf" }): void {
-    const connect = {
-      version: this.state.version,
-      tls_required: origin.needsTls || fields["tls_required"] === true,
-      server_id: this.state.serverId,
-      name: this.state.serverName,
-      headers: true,
-      ...credentialFields(origin.credentials, stringField(fields, "nonce")),
-    };
-    this.connection.line(`CONNECT ${Buffer.from(JSON.stringify(connect)).toString("latin1")}\r\n`);
+    this.connection.line(connectLine(origin, this.state, fields));
     this.meet(fields, stringField(fields, "server_name"), origin);
   }
 

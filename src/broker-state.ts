@@ -5,6 +5,7 @@ import { LOOP_PREFIX } from "./broker-leafnode-interest.ts";
 import { BrokerPace } from "./broker-pace.ts";
 import { BrokerRouter } from "./broker-router.ts";
 import type { SocketNetwork, TlsSettings } from "./broker-socket.ts";
+import type { SessionView } from "./broker-view.ts";
 import type { Clock, Timer } from "./clock.ts";
 import {
   NATS_AUTH_TIMEOUT_MS,
@@ -52,30 +53,14 @@ const DEFAULT_LIMITS: BrokerLimits = {
 /** Until two brokers that join have told each other what they want. */
 const LEAF_SETTLE_MS = 500;
 
-/** What monitoring shows of a connection. */
-export interface SessionView {
-  readonly cid: number;
-  readonly kind: "Client" | "Leafnode";
-  readonly ip: string;
-  readonly port: number;
-  readonly name: string;
-  readonly lang: string;
-  readonly version: string;
-  readonly startedMs: number;
-  readonly pendingBytes: number;
-  readonly inMessages: number;
-  readonly inBytes: number;
-  readonly outMessages: number;
-  readonly outBytes: number;
-  readonly subjects: readonly string[];
-}
-
 /** An open connection, of a client or a leafnode. */
 export interface BrokerSession {
   readonly id: number;
   view(): SessionView;
   /** Tells the peer to go elsewhere soon (INFO with `ldm`). */
   lameDuck(): void;
+  /** Closes if its credentials would not let it in now. */
+  checkAgain(): void;
   /** Sends what waits, then closes. */
   close(): void;
   /** Closes at once. */
@@ -101,7 +86,9 @@ export class BrokerState {
   readonly serverName: string;
   readonly version: string;
   readonly limits: BrokerLimits;
-  readonly authenticator: Authenticator;
+  authenticator: Authenticator;
+  /** When `allow` was last called. */
+  configuredMs: number;
   readonly tls: TlsSettings | undefined;
   readonly router: BrokerRouter;
   readonly buffers = new BufferPool();
@@ -137,6 +124,7 @@ export class BrokerState {
     this.router = new BrokerRouter(deps.random);
     this.pace = new BrokerPace(deps.clock);
     this.startedMs = deps.clock.now();
+    this.configuredMs = this.startedMs;
   }
 
   /**
@@ -157,6 +145,17 @@ export class BrokerState {
   onWidened(listener: () => void): () => void {
     this.widenedListeners.add(listener);
     return () => void this.widenedListeners.delete(listener);
+  }
+
+  /**
+   * Says who may connect from now on. Whoever is connected and may not any more is closed without a word, as by nats-server.
+   *
+   * @throws UsageError `nkey-syntax`, and nothing has changed
+   */
+  allow(auth: BrokerAuth): void {
+    this.authenticator = new Authenticator(auth);
+    this.configuredMs = this.deps.clock.now();
+    for (const session of [...this.sessions.values()]) session.checkAgain();
   }
 
   stop(): void {

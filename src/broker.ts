@@ -56,6 +56,8 @@ export interface Broker {
    * @param isJoining whether this side is the one that joins
    */
   leafOver(socket: BrokerSocket, isJoining: boolean): SocketEvents;
+  /** Says who may connect from now on, and closes those who may not any more. @throws UsageError `nkey-syntax` */
+  allow(auth: BrokerAuth): void;
   /** Watches whether somebody beyond a leafnode wants `subject`, to be stopped by the caller. */
   beyond(subject: string): BrokerBeyond;
   /**
@@ -63,7 +65,7 @@ export interface Broker {
    * spread evenly over `durationMs`, and stops.
    */
   lameDuck(durationMs: number): Promise<void>;
-  /** Accepts no more, sends what waits (for at most `drainMs`), closes everything. */
+  /** Accepts no more, tells clients to look for another server, sends what waits (for at most `drainMs`), closes everything. */
   stop(drainMs?: number): Promise<void>;
 }
 
@@ -104,7 +106,7 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
         options.leafListen,
         (address, socket) => new LeafSession(state, socket, { kind: "hub-leaf", address }),
       );
-    monitor = options.monitor && startMonitor(options.monitor, state, clients);
+    monitor = options.monitor && startMonitor(options.monitor, state, { clients, leaves });
   } catch (error) {
     closeListeners();
     throw error;
@@ -116,10 +118,16 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
   };
   for (const remote of options.leafRemotes ?? []) joinLeaf(remote);
   const { clock } = deps;
+  const tellLeaving = () => {
+    if (state.lameDuck.on) return;
+    state.lameDuck.on = true;
+    for (const session of state.sessions.values()) session.lameDuck();
+  };
   const stop = async (drainMs = DRAIN_MS): Promise<void> => {
     closeListeners();
     state.stop();
     monitor?.close();
+    tellLeaving();
     for (const session of state.sessions.values()) session.close();
     const deadline = clock.monotonic() + drainMs;
     while (state.sessions.size > 0 && clock.monotonic() < deadline) await clock.sleep(DRAIN_STEP_MS);
@@ -138,12 +146,12 @@ export function startBroker(options: BrokerOptions, deps: BrokerDependencies): B
       const plain = { credentials: {}, tls: {}, needsTls: false, onEnd() {} };
       return new LeafSession(state, socket, { kind: "spoke-leaf", ...plain, tellsAll: true });
     },
+    allow: (who) => state.allow(who),
     beyond: (subject) => new BrokerBeyond(state.router, subject),
     async lameDuck(durationMs) {
       closeListeners();
-      state.lameDuck.on = true;
+      tellLeaving();
       const leaving = [...state.sessions.values()];
-      for (const session of leaving) session.lameDuck();
       for (const session of leaving) {
         await clock.sleep(durationMs / leaving.length);
         session.close();

@@ -2,7 +2,7 @@
  * The options of the embedded broker, and what they say.
  *
  * `--nats-auth` takes one secret each time: `USER:PASSWORD`, an nkey's public half (`U…`, 56 characters), any other
- * word as a token, or `@FILE` with one of these a line. `--nats-leafnode` takes `[SCHEME://][LOGIN@]HOST[:PORT]`:
+ * word as a token, or `@FILE` with one of these a line (blank ones and those after `#` are passed over). `--nats-leafnode` takes `[SCHEME://][LOGIN@]HOST[:PORT]`:
  * the scheme is `nats` or `tls`, the login `USER:PASSWORD` or a token, percent-encoded where a URL wants it.
  */
 import { readFileSync } from "node:fs";
@@ -120,7 +120,8 @@ export function brokerOptions(
   };
 }
 
-function readAuth(given: readonly string[]): BrokerAuth {
+/** Who may connect, as the options and their files say now. @throws UsageError `nats-auth` */
+export function readAuth(given: readonly string[]): BrokerAuth {
   const users: { user: string; password: string }[] = [];
   const tokens: string[] = [];
   const nkeys: string[] = [];
@@ -130,6 +131,12 @@ function readAuth(given: readonly string[]): BrokerAuth {
     else if (/^U[A-Z2-7]{55}$/.test(secret)) nkeys.push(secret);
     else if (secret !== "" && colon < 0) tokens.push(secret);
     else throw new UsageError("nats-auth", "--nats-auth: expected USER:PASSWORD, an nkey or a token");
+  }
+  // Files without a line must not mean that everybody may connect.
+  if (given.length > 0 && users.length + tokens.length + nkeys.length === 0) {
+    throw new UsageError("nats-auth", "--nats-auth: expected at least one secret, got none", {
+      hint: "leave the option out to let in everybody who can reach the listener",
+    });
   }
   return { users, tokens, nkeys };
 }

@@ -1,6 +1,6 @@
 /**
  * The options for NATS servers on the network, and the connections made with them. They count for `--nats` of a leaf and
- * for addresses `nats://…` alike. A login in such an address is the server's and goes before the options; it is not
+ * for addresses `nats://…` alike. The files are read before each connection, so that they may be renewed. A login in such an address is the server's and goes before the options; it is not
  * remembered with the address.
  */
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { CliContext } from "./cli-context.ts";
 import { UsageError } from "./errors.ts";
 import type { Logger } from "./log.ts";
 import { silentLogger } from "./log.ts";
-import type { ExternalLink, ExternalNatsOptions } from "./nats-link-external.ts";
+import type { ExternalLink, NatsLogin } from "./nats-link-external.ts";
 import { isValidSubject } from "./nats-subject.ts";
 import { release } from "./release.ts";
 
@@ -42,7 +42,7 @@ export const NATS_ARGS = {
 export type NatsValues = Values<typeof NATS_ARGS>;
 
 /** @throws UsageError `nats-credentials` when a file cannot be read or half of a pair is missing */
-function natsSettings(values: NatsValues): Omit<ExternalNatsOptions, "servers"> {
+function natsLogin(values: NatsValues): NatsLogin {
   const { natsUser: user, natsPassword: password, natsToken: token } = values;
   const creds = read("--nats-creds", values.natsCreds);
   const nkeySeed = read("--nats-nkey", values.natsNkey);
@@ -52,7 +52,6 @@ function natsSettings(values: NatsValues): Omit<ExternalNatsOptions, "servers"> 
     throw new UsageError("nats-credentials", "--nats-password needs --nats-user");
   }
   return {
-    connectionName: `edgesync ${release.version}`,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
     ...(token !== undefined && { token }),
@@ -67,7 +66,7 @@ function natsSettings(values: NatsValues): Omit<ExternalNatsOptions, "servers"> 
 /**
  * The certificate to show to NATS servers that ask for one, and its key.
  *
- * @throws UsageError as `natsSettings`
+ * @throws UsageError as `natsLogin`
  */
 export function shownToNats(
   values: Pick<NatsValues, "natsTlsCert" | "natsTlsKey">,
@@ -90,9 +89,12 @@ export async function openNats(
   { clock, random }: Pick<CliContext, "clock" | "random">,
   log: Logger = silentLogger,
 ): Promise<ExternalLink> {
-  const settings = natsSettings(values);
+  const login = () => natsLogin(values);
+  // What is wrong with it from the beginning is told now.
+  login();
   const { ExternalLink } = await import("./nats-link-external.ts");
-  return new ExternalLink({ servers, ...settings }, { clock, random, log });
+  const connectionName = `edgesync ${release.version}`;
+  return new ExternalLink({ servers, connectionName, login }, { clock, random, log });
 }
 
 function read(name: string, file: string | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** `edgesync leaf` and `edgesync repo serve`: repositories open to Fossil clients until told to stop. */
 import { existsSync, statSync } from "node:fs";
 import { hostname } from "node:os";
-import { BROKER_ARGS, brokerOptions } from "./cli-broker.ts";
+import { BROKER_ARGS, brokerOptions, readAuth } from "./cli-broker.ts";
 import {
   type Args,
   type CliCommand,
@@ -277,8 +277,12 @@ function keep(file: string, args: LeafValues, context: CliContext): Promise<Exit
       stop: () => leaf.stop(),
       syncNow,
       reload: async () => {
-        await peers.reload();
-        await syncNow();
+        try {
+          leaf.broker?.allow(readAuth(args.natsAuth));
+        } finally {
+          await peers.reload();
+          await syncNow();
+        }
       },
     };
   });

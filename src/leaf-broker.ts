@@ -45,6 +45,8 @@ export interface LeafBroker {
     readonly natsLeaf: string | undefined;
     readonly natsMonitor: string | undefined;
   };
+  /** Says who may connect from now on, and closes those who may not any more. @throws UsageError `nkey-syntax` */
+  allow(auth: BrokerAuth): void;
   /** A new link for the leaf itself. */
   link(): NatsLink;
   stop(): Promise<void>;
@@ -83,6 +85,7 @@ export function startLeafBroker(
       natsLeaf: url(scheme, leafListen, broker.leafPort),
       natsMonitor: url("http", monitor, broker.monitorPort),
     },
+    allow: (who) => broker.allow(who),
     link: () => new LocalLink({ broker, maxPayload, random: deps.random }),
     stop: () => broker.stop(),
   };

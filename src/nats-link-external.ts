@@ -24,9 +24,8 @@ import type { NatsHeaders } from "./nats-protocol.ts";
 import { isValidPattern, isValidSubject } from "./nats-subject.ts";
 import { type Random, randomHex } from "./random.ts";
 
-export interface ExternalNatsOptions {
-  /** At least one; see the header. */
-  readonly servers: readonly string[];
+/** Who connects, and what is shown and trusted for it. */
+export interface NatsLogin {
   readonly user?: string;
   readonly password?: string;
   readonly token?: string;
@@ -36,6 +35,16 @@ export interface ExternalNatsOptions {
   readonly creds?: string;
   /** PEM texts. `ca` is trusted besides nothing else; `cert` and `key` are shown to the server. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+}
+
+export interface ExternalNatsOptions extends NatsLogin {
+  /** At least one; see the header. */
+  readonly servers: readonly string[];
+  /**
+   * Asked before each connection: its answer counts more than the fields above, and files may have changed. What it throws is
+   * a failure to connect.
+   */
+  readonly login?: () => NatsLogin;
   /** How the server's monitoring names this connection. */
   readonly connectionName: string;
   /** Two of these without an answer end the connection. Default `NATS_EXTERNAL_PING_MS`. */
@@ -203,10 +212,9 @@ export class ExternalLink implements NatsLink {
    */
   private async run(): Promise<void> {
     this.client = await import("nats");
-    const settings = this.settings(this.client);
     while (!this.closed) {
       try {
-        const connection = await this.client.connect(settings);
+        const connection = await this.client.connect(this.settings(this.client));
         if (this.closed) return await connection.close();
         this.takeUp(connection);
         try {
@@ -242,7 +250,7 @@ export class ExternalLink implements NatsLink {
   }
 
   private settings(client: Client): Parameters<Client["connect"]>[0] {
-    const { options } = this;
+    const options = { ...this.options, ...this.options.login?.() };
     const { tls, connectionName } = options;
     const { user, password, token } = { ...this.servers[0], ...given(options) };
     const bytes = (text: string) => new TextEncoder().encode(text);

@@ -234,7 +234,10 @@ test("monitoring", async () => {
   await broker.stop();
 });
 
-test("lame duck: clients are told, what was sent arrives, nobody new comes in", async () => {
+test.each([
+  ["lame duck", (broker: Broker) => broker.lameDuck(50)],
+  ["stop", (broker: Broker) => broker.stop()],
+])("%s: clients are told, what was sent arrives, nobody new comes in", async (_name, leave) => {
   const broker = testBroker();
   const client = await connect({ servers: address(broker), reconnect: false });
   const seen: string[] = [];
@@ -246,7 +249,7 @@ test("lame duck: clients are told, what was sent arrives, nobody new comes in", 
   await client.flush();
   const local = broker.connect();
   for (let i = 0; i < 100; i++) local.publish("a", new Uint8Array(10_000));
-  await broker.lameDuck(50);
+  await leave(broker);
   await client.closed();
   await watching;
   expect(heard).toBe(100);

@@ -12,6 +12,11 @@ import { startNatsServer, transcript, until } from "./nats-server.ts";
 interface Server {
   readonly port: number;
   readonly monitorPort: number | undefined;
+  /** Lets in these users alone, and nkeys. */
+  allow(
+    users: readonly { readonly user: string; readonly password: string }[],
+    nkeys?: readonly string[],
+  ): unknown;
 }
 
 /** A raw connection. `heard` is what came after INFO, without a server's own pings. */
@@ -31,7 +36,8 @@ class Raw {
 
   static async open(server: Server, ...lines: string[]): Promise<Raw> {
     const raw = new Raw(openSocket(server.port, "127.0.0.1"));
-    await raw.say('CONNECT {"verbose":false,"headers":true,"no_responders":true}', ...lines);
+    const own = lines[0]?.startsWith('CONNECT {"verbose"') ? [] : [CONNECT];
+    await raw.say(...own, ...lines);
     return raw;
   }
 
@@ -75,6 +81,7 @@ async function enters(server: Server, options: ConnectionOptions): Promise<strin
   );
 }
 
+const CONNECT = 'CONNECT {"verbose":false,"headers":true,"no_responders":true}';
 const user = nkeys.createUser();
 const [known, stranger] = [user, nkeys.createUser()].map((pair) => nkeyAuthenticator(pair.getSeed()));
 const PATTERNS = ["a", "a.b", "a.*", "*.b", "a.>", ">", "*.*.c", "a.*.c", "*"];
@@ -123,6 +130,34 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
           {},
         ].map((options) => enters(server, options)),
       ),
+  },
+  "who may enter changes while the server runs": {
+    config: "authorization {\n users: [{user: a, password: p}, {user: b, password: q}]\n}",
+    broker: {
+      auth: {
+        users: [
+          { user: "a", password: "p" },
+          { user: "b", password: "q" },
+        ],
+      },
+    },
+    async play(server) {
+      const enter = (who: string, pass: string) =>
+        Raw.open(server, `CONNECT {"verbose":false,"user":"${who}","pass":"${pass}"}`);
+      const raws = await Promise.all([enter("a", "p"), enter("a", "p"), enter("b", "q")]);
+      await server.allow([{ user: "b", password: "q" }], [user.getPublicKey()]);
+      await until(() => raws[0]!.closed && raws[1]!.closed, "those who may not be there any more to go");
+      await raws[2]!.say();
+      const signed = { authenticator: known! };
+      const seen = [
+        raws.map((raw) => [raw.closed, raw.heard]),
+        await enters(server, { user: "a", pass: "p" }),
+      ];
+      seen.push(await enters(server, { user: "b", pass: "q" }), await enters(server, signed));
+      await server.allow([{ user: "b", password: "other" }]);
+      await until(() => raws[2]!.closed, "whose password has changed to go");
+      return [...seen, await enters(server, { user: "b", pass: "other" }), await enters(server, signed)];
+    },
   },
   "every pattern with every subject": {
     async play(server) {
@@ -311,9 +346,21 @@ test.each(Object.keys(SCENARIOS))(
   async (name) => {
     const { config = "", broker = {}, play } = SCENARIOS[name]!;
     const server = await startNatsServer(config);
-    const expected = await play(server).finally(() => server.stop());
+    const allow: Server["allow"] = (users, keys = []) => {
+      const all = [
+        ...users.map(({ user: who, password }) => `{user: ${who}, password: ${password}}`),
+        ...keys.map((key) => `{nkey: ${key}}`),
+      ];
+      return server.reload(`authorization {\n users: [${all.join(", ")}]\n}`);
+    };
+    const { port, monitorPort } = server;
+    const expected = await play({ port, monitorPort, allow }).finally(() => server.stop());
     const ours = testBroker(broker);
-    const seen = await play({ port: ours.port!, monitorPort: ours.monitorPort }).finally(() => ours.stop());
+    const seen = await play({
+      port: ours.port!,
+      monitorPort: ours.monitorPort,
+      allow: (users, keys = []) => ours.allow({ users, nkeys: keys }),
+    }).finally(() => ours.stop());
     expect(seen).toEqual(expected);
   },
   30_000,

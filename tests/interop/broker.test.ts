@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect, headers, type NatsConnection } from "nats";
 import type { Broker } from "../../src/broker.ts";
-import { testBroker } from "../broker-harness.ts";
+import { LOOPBACK, testBroker } from "../broker-harness.ts";
 import { SCRIPTS } from "../nats-scripts.ts";
 import { TempDir } from "../temp-dir.ts";
 import { testCertificate } from "../tls-certificate.ts";
@@ -59,6 +59,84 @@ describe("a raw connection gets the same bytes", () => {
       expect(await transcript(port, "PING\r\n")).toBe("-ERR 'maximum connections exceeded'\r\n<closed>");
       expect(await silent).toBe("PING\r\n-ERR 'Stale Connection'\r\n<closed>");
     }
+    await Promise.all([server.stop(), ours.stop()]);
+  });
+});
+
+describe("monitoring has the fields of nats-server", () => {
+  /** What is not here: other protocols and kinds of servers, accounts, and what is particular to Go. */
+  const ABSENT =
+    /^(go|gomaxprocs|git_commit|http_base_path|https_port|cluster|gateway|mqtt|websocket|jetstream|write_deadline|http_req_stats|system_account|max_fanout|avg_fanout|rtt)$/;
+  const fieldsOf = (value: object) =>
+    Object.entries(value)
+      .filter(([name]) => !ABSENT.test(name))
+      .map(([name, one]) => `${name}: ${one === null ? "object" : typeof one}`)
+      .sort();
+  const secrets = { users: [{ user: "u", password: "p" }] };
+
+  test.each(["/varz", "/connz?subs=1&auth=1", "/connz?subs=detail&sort=bytes_to", "/subsz", "/leafz"])(
+    "%s",
+    async (path) => {
+      const config = 'http: "127.0.0.1:-1"\nleafnodes {\n listen: "127.0.0.1:-1"\n}';
+      const users = "authorization {\n users: [{user: u, password: p}]\n}";
+      const server = await startNatsServer(`${config}\n${users}`);
+      const ours = testBroker({ auth: secrets, monitor: LOOPBACK, leafListen: LOOPBACK });
+      const pages: unknown[] = [];
+      for (const { port, monitorPort } of [server, ours]) {
+        const client = await connect({ servers: `127.0.0.1:${port}`, name: "c", user: "u", pass: "p" });
+        client.subscribe("a");
+        client.subscribe("b.*", { queue: "q" });
+        await client.flush();
+        pages.push(await (await fetch(`http://127.0.0.1:${monitorPort}${path}`)).json());
+        await client.close();
+      }
+      const [theirs, own] = pages as Record<string, object[]>[];
+      expect(fieldsOf(own!)).toEqual(expect.arrayContaining(fieldsOf(theirs!)));
+      const [theirClient, ourClient] = [theirs, own].map((page) => page!["connections"]?.[0] ?? {});
+      expect(fieldsOf(ourClient!)).toEqual(fieldsOf(theirClient!));
+      const listed = (client: object) => {
+        const list = (client as Record<string, unknown[]>)["subscriptions_list"];
+        const details = (client as Record<string, { cid: number }[]>)["subscriptions_list_detail"];
+        return [list?.sort(), details?.map((one) => ({ ...one, cid: 0 }))];
+      };
+      expect(listed(ourClient!)).toEqual(listed(theirClient!));
+      await Promise.all([server.stop(), ours.stop()]);
+    },
+  );
+
+  test("questions that are none, pages and one connection", async () => {
+    const server = await startNatsServer('http: "127.0.0.1:-1"');
+    const ours = testBroker({ monitor: LOOPBACK });
+    const outcomes: unknown[] = [];
+    for (const { port, monitorPort } of [server, ours]) {
+      const clients = await Promise.all(
+        [1, 2, 3].map((i) => connect({ servers: `127.0.0.1:${port}`, name: `c${i}` })),
+      );
+      for (const [i, client] of clients.entries()) {
+        for (let n = 0; n <= i; n++) client.subscribe(`a.${n}`);
+        await client.flush();
+      }
+      const get = async (query: string) => {
+        const reply = await fetch(`http://127.0.0.1:${monitorPort}/connz?${query}`);
+        if (reply.status !== 200) return reply.status;
+        const { connections, ...counts } = (await reply.json()) as { connections: { name: string }[] };
+        return [connections.map(({ name }) => name), counts];
+      };
+      const queries = [
+        "sort=nothing",
+        "limit=x",
+        "offset=y",
+        "state=odd",
+        "sort=subs",
+        "sort=subs&limit=1&offset=1",
+      ];
+      const seen = await Promise.all([...queries, "state=closed"].map(get));
+      outcomes.push(seen.map((one) => JSON.stringify(one).replaceAll(/"(server_id|now)":"[^"]*",?/g, "")));
+      const one = await fetch(`http://127.0.0.1:${monitorPort}/connz?cid=999`);
+      outcomes.push((await one.json()).connections);
+      await Promise.all(clients.map((client) => client.close()));
+    }
+    expect(outcomes.slice(2)).toEqual(outcomes.slice(0, 2));
     await Promise.all([server.stop(), ours.stop()]);
   });
 });

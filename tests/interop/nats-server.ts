@@ -13,6 +13,8 @@ export interface NatsServer {
   readonly monitorPort: number | undefined;
   readonly pid: number;
   readonly log: () => string;
+  /** Gives it another configuration, with the same listeners, while it runs. */
+  reload(config: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -58,6 +60,13 @@ export async function startNatsServer(config = "", port = -1): Promise<NatsServe
     monitorPort: portOf("monitoring"),
     pid: process.pid,
     log: logText,
+    async reload(changed) {
+      const reloads = () => logText().match(/Reloaded server configuration|Failed to reload/g)?.length ?? 0;
+      const before = reloads();
+      folder.write("nats.conf", `listen: "127.0.0.1:${port}"\n${changed}\n`);
+      process.kill("SIGHUP");
+      await until(() => reloads() > before, "the new configuration");
+    },
     async stop() {
       process.kill("SIGKILL");
       await process.exited;
