@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { TempDir } from "../temp-dir.ts";
 import { Dice } from "./dice.ts";
 import { MUTANTS } from "./mutants/mutants.ts";
 import { makePlan, type Plan } from "./plan.ts";
@@ -55,6 +56,20 @@ describe("mutants", () => {
     },
     LONG_MS,
   );
+});
+
+test("a soak keeps what failed", () => {
+  using folder = new TempDir("soak");
+  const apply = join(import.meta.dir, "mutants/apply.ts");
+  const words = ["--preload", apply, join(import.meta.dir, "../../bench/soak.ts"), "--seeds=1", "--folder"];
+  const { exitCode, stdout } = Bun.spawnSync([process.execPath, ...words, folder.path], {
+    env: { ...process.env, EDGESYNC_MUTANT: "leaves stay leaves" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  expect(stdout.toString()).toContain("1 worlds, 1 failed");
+  expect(exitCode).toBe(1);
+  const kept = readFileSync(folder.join("1-adverse.txt"), "utf8");
+  for (const words of ["only in its rebuild", " peace\n"]) expect(kept).toContain(words);
 });
 
 test("shrinking finds the steps that matter", async () => {

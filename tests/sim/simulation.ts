@@ -51,6 +51,9 @@ import { NodeClock, Timeline } from "./timeline.ts";
 const POLLS_OF_PEACE_MAX = 12;
 const MESSAGES_MAX = 20_000;
 const ROUNDS_PER_SYNC_MAX = 100;
+/** By which all machines of a world together may make the process grow; looked at now and then. */
+const MEMORY_GROWTH_MAX_MB = 600;
+const MEMORY_LOOK_EVERY = 64;
 /** Without an artifact either way. */
 const IDLE_ROUNDS_MAX = 12;
 const ENOUGH_PAGES = 1_073_741_823;
@@ -109,6 +112,8 @@ class World {
   /** Machines that died, or whose disk was full, while somebody shunned. */
   private readonly halfShunned = new Set<string>();
   private recorded: Letter | undefined;
+  private readonly baseMb = memoryMb();
+  private exchanges = 0;
   private crashes = 0;
 
   constructor(
@@ -299,6 +304,7 @@ class World {
     if (mayPush && this.recorded === undefined && isReadable(letter)) {
       this.recorded = letter;
     }
+    if (++this.exchanges % MEMORY_LOOK_EVERY === 0) this.checkMemory();
     const after = node.stock();
     const problems = checkExchange({
       letter,
@@ -429,6 +435,11 @@ class World {
     if (!node.isUp) return;
     this.trace(`${node.name} ${level}: ${message} ${JSON.stringify(fields)}`);
     if (fields["code"] === "internal") this.defect(`${node.name}: ${fields["reason"]}`);
+  }
+
+  private checkMemory(): void {
+    const grownMb = memoryMb() - this.baseMb;
+    if (grownMb > MEMORY_GROWTH_MAX_MB) this.defect(`memory grew by ${Math.round(grownMb)} MB`);
   }
 
   private remember(node: SimulatedNode): void {
@@ -567,6 +578,8 @@ function isReadable({ body, contentType }: Letter): boolean {
     return false;
   }
 }
+
+const memoryMb = () => process.memoryUsage.rss() / 1_000_000;
 
 const stackOf = (error: unknown): string =>
   error instanceof Error ? (error.stack ?? error.message) : String(error);
