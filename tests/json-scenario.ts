@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { findCommand } from "../src/cli-run.ts";
+import { Db } from "../src/db.ts";
 import { cli } from "./cli-process.ts";
 import { LeafProcess } from "./interop/leaf-process.ts";
 import { ServeHarness } from "./serve-harness.ts";
@@ -122,7 +123,30 @@ async function playAlone(folder: TempDir, repository: string): Promise<Played[]>
   await here.run(["repo", "shun", "ls"]);
   await here.run(["repo", "shun", "rm", shunned]);
   await here.run(["repo", "shun", "purge"]);
+  await playDamaged(here, folder, repository);
   return [...bare.played, ...here.played];
+}
+
+/** On a copy with an artifact that is shunned and one that is damaged. */
+async function playDamaged(here: Player, folder: TempDir, repository: string): Promise<void> {
+  const damaged = folder.join("damaged.fossil");
+  await cli(["repo", "backup", damaged, "-R", repository]);
+  const [content] = (await here.run(["repo", "hash", folder.write("purged", "to be purged\n")])) as [
+    { hash: string },
+  ];
+  const at = ["-R", damaged];
+  const bare = new Player([]);
+  await cli(["repo", "uv", "put", "x", folder.join("purged"), ...at]);
+  await cli(["repo", "ci", ...at, "-C", folder.path, "-m", "to be purged", "purged"]);
+  await bare.run(["repo", "shun", "add", content.hash, ...at]);
+  await bare.run(["repo", "shun", "ls", ...at]);
+  await bare.run(["repo", "shun", "purge", ...at]);
+  const db = Db.open(damaged, { mode: "write" });
+  db.exec("UPDATE blob SET content=x'00000003789c4b4a06000248011e' WHERE rid=(SELECT max(rid) FROM blob)");
+  db.close();
+  await bare.run(["repo", "verify", ...at], [1]);
+  await bare.run(["repo", "rebuild", ...at], [1]);
+  here.played.push(...bare.played);
 }
 
 async function playSettings(here: Player): Promise<void> {
@@ -140,6 +164,10 @@ async function playSettings(here: Player): Promise<void> {
   await here.run(["repo", "branch", "new", "feature", "trunk"]);
   await here.run(["repo", "branch", "close", "feature"]);
   await here.run(["repo", "branch", "reopen", "feature"]);
+  await here.run(["repo", "branch", "reopen", "feature"], [1]);
+  await here.run(["repo", "branch", "new", "feature2", "trunk"]);
+  await here.run(["repo", "branch", "close", "feature2"]);
+  await here.run(["repo", "branch", "close", "feature2"], [1]);
   await here.run(["repo", "branch", "ls", "--all"]);
   await here.run(["repo", "tag", "add", "v1", "trunk"]);
   await here.run(["repo", "tag", "add", "note", "trunk", "text", "--raw"]);
@@ -206,6 +234,7 @@ async function playCheckout(folder: TempDir, repository: string): Promise<Played
   file("new.txt", "new\n");
   file("extra.txt", "extra\n");
   await inside.run(["repo", "add", `${tree}/new.txt`]);
+  await inside.run(["repo", "add", `${tree}/new.txt`]);
   await inside.run(["repo", "status"]);
   await inside.run(["repo", "changes"]);
   await inside.run(["repo", "extras"]);
@@ -257,10 +286,25 @@ async function playCheckout(folder: TempDir, repository: string): Promise<Played
   await inside.run(["repo", "update", "trunk"]);
   await inside.run(["repo", "rm", `${tree}/a.txt`]);
   await inside.run(["repo", "revert"]);
-  await inside.run(["repo", "clean", "--force"]);
+  mkdirSync(`${tree}/empty/folder`, { recursive: true });
+  file("junk", "junk\n");
+  await inside.run(["repo", "clean", "--force", "--emptydirs"]);
+  file("large", "x".repeat(12 * 1024 * 1024));
+  await inside.run(["repo", "clean"], [1]);
+  rmSync(`${tree}/large`);
+  rmSync(`${tree}/a.txt`);
+  await inside.run(["repo", "addremove"]);
+  await inside.run(["repo", "revert"]);
+  mkdirSync(`${tree}/.fossil-settings`);
+  file(".fossil-settings/ignore-glob", "*.o\n");
+  await inside.run(["repo", "config", "get", "ignore-glob"]);
+  await inside.run(["repo", "config", "ls"]);
+  rmSync(`${tree}/.fossil-settings`, { recursive: true });
   await inside.run(["repo", "stash", "goto", "1"]);
   await inside.run(["repo", "revert"]);
   await inside.run(["repo", "stash", "drop", "1"]);
+  file("a.txt", "once more\n");
+  await inside.run(["repo", "stash", "save", "-m", "to be cleared"]);
   await inside.run(["repo", "stash", "clear"]);
   await playBisect(inside);
   await inside.run(["repo", "close", "--force"]);
@@ -272,7 +316,7 @@ async function playCheckout(folder: TempDir, repository: string): Promise<Played
 async function playBisect(inside: Player): Promise<void> {
   await inside.run(["repo", "bisect", "options"]);
   await inside.run(["repo", "bisect", "bad", "trunk"]);
-  await inside.run(["repo", "bisect", "good", "root:side"]);
+  await inside.run(["repo", "bisect", "good", "start:trunk"]);
   await inside.run(["repo", "bisect", "next"]);
   await inside.run(["repo", "bisect", "skip"]);
   await inside.run(["repo", "bisect", "undo"]);
@@ -304,6 +348,10 @@ async function playRemote(folder: TempDir, repository: string): Promise<Played[]
   const password = folder.write("password", "secret\n");
   await here.run(["repo", "user", "add", "eve"]);
   await here.run(["repo", "user", "passwd", "eve", "--password-file", password]);
+  // The server has something to say to who may only pull.
+  for (const login of ["nobody", "anonymous"])
+    await cli(["repo", "user", "update", login, "--cap", "go", ...at]);
+  await here.run(["sync", "sync"], [0, 1]);
   return [...bare.played, ...here.played];
 }
 
@@ -311,15 +359,33 @@ async function playRemote(folder: TempDir, repository: string): Promise<Played[]
 async function playLeaf(folder: TempDir, repository: string): Promise<Played[]> {
   await using peer = new ServeHarness(repository);
   const clone = folder.join("clone.fossil");
-  const leaf = await LeafProcess.start(clone, ["--peer", peer.url]);
+  const gone = "http://127.0.0.1:1/";
+  const wires = [
+    "--nats-listen",
+    "127.0.0.1:0",
+    "--iroh",
+    "--iroh-relay",
+    "disabled",
+    "--nats-monitor",
+    "127.0.0.1:0",
+  ];
+  const leaf = await LeafProcess.start(clone, ["--peer", peer.url, "--peer", gone, ...wires]);
+  let other: LeafProcess | undefined;
   try {
     const here = new Player(["-R", clone]);
-    await here.run(["sync", "now"]);
+    await here.run(["sync", "now"], [0, 1]);
+    const nats = /nats:\/\/127\.0\.0\.1:\d+/.exec(leaf.stderr)?.[0];
+    const third = folder.join("third.fossil");
+    await cli(["repo", "backup", third, "-R", clone]);
+    if (nats !== undefined) other = await LeafProcess.start(third, ["--nats", nats, "--peer-id", "other"]);
+    const isHeard = async () => (await cli(["peers", "-R", clone, "--json"])).stdout.trim() !== "[]";
+    for (let tries = 0; tries < 100 && !(await isHeard()); tries++) await Bun.sleep(50);
     await here.run(["status"]);
     await here.run(["sync", "status"]);
     await here.run(["peers"]);
     return here.played;
   } finally {
+    await other?.stop();
     await leaf.stop();
   }
 }

@@ -31,6 +31,11 @@ const MAPS: ReadonlySet<string> = new Set(["fields", "values"]);
 const MAY_BE_NULL: Readonly<Record<string, readonly string[]>> = {
   "repo amend": ["control"],
   "repo attach": ["user"],
+  "repo bisect bad": ["next"],
+  "repo bisect good": ["next"],
+  "repo bisect next": ["next"],
+  "repo bisect skip": ["next"],
+  "repo bisect undo": ["next"],
   "repo branch close": ["control"],
   "repo branch reopen": ["control"],
   "repo config ls": ["mtime"],
@@ -47,11 +52,54 @@ const MAY_BE_NULL: Readonly<Record<string, readonly string[]>> = {
   "repo user add": ["mtime"],
   "repo user ls": ["mtime"],
   "repo user update": ["mtime"],
-  status: ["http", "last", "lastGood", "lastFailed"],
-  "sync status": ["http", "last", "lastGood", "lastFailed"],
+  status: ["http", "nats", "iroh", "relay", "last", "lastGood", "lastFailed"],
+  "sync status": ["http", "nats", "iroh", "relay", "last", "lastGood", "lastFailed"],
   peers: ["last", "lastGood", "lastFailed"],
   "repo verify": ["hash"],
 };
+
+/** What lists hold that were empty throughout, by command and the names that lead there. */
+const ITEMS: Readonly<Record<string, Readonly<Record<string, Schema>>>> = (() => {
+  const text: Schema = { type: "string" };
+  const artifact = {
+    type: "object",
+    properties: { hash: text, problem: text },
+    required: ["hash", "problem"],
+  };
+  const file = { type: "object", properties: { name: text, problem: text }, required: ["name", "problem"] };
+  const either = { type: "object", properties: { what: text, problem: text }, required: ["what", "problem"] };
+  const once = { refused: artifact, messages: text, "files.refused": file };
+  const peers = { refused: either, messages: text };
+  return {
+    "repo clone": once,
+    "sync pull": once,
+    "sync push": once,
+    "sync sync": once,
+    "repo uv sync": { refused: file },
+    "sync now": peers,
+    status: peers,
+    "sync status": peers,
+    "repo merge": { notAttempted: text },
+  };
+})();
+
+/** A list is known by its name, or by its name behind that of the object it is in. */
+function withItems(schema: Schema, known: Readonly<Record<string, Schema>>, inside = ""): Schema {
+  const { properties, items } = schema;
+  const filled = Object.entries(properties ?? {}).map(([name, inner]) => {
+    const found = known[`${inside}.${name}`] ?? known[name];
+    const isEmpty = inner.type === "array" && inner.items === undefined;
+    return [
+      name,
+      isEmpty && found !== undefined ? { ...inner, items: found } : withItems(inner, known, name),
+    ];
+  });
+  return {
+    ...schema,
+    ...(properties && { properties: Object.fromEntries(filled) }),
+    ...(items && { items: withItems(items, known, inside) }),
+  };
+}
 
 function allowNull(schema: Schema, names: readonly string[]): Schema {
   const { properties, items } = schema;
@@ -145,7 +193,7 @@ async function writeSchemas(): Promise<void> {
       $schema: "https://json-schema.org/draft/2020-12/schema",
       title: `edgesync ${command} --json`,
       description: `What the command prints, which ${description}. Of a command that prints one document a line, each line.`,
-      ...allowNull(inferSchema(samples), MAY_BE_NULL[command] ?? []),
+      ...withItems(allowNull(inferSchema(samples), MAY_BE_NULL[command] ?? []), ITEMS[command] ?? {}),
     };
     writeFileSync(join(SCHEMA_FOLDER, schemaFile(command)), `${JSON.stringify(schema, null, 2)}\n`);
   }
