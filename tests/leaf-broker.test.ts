@@ -79,7 +79,7 @@ describe("options", () => {
       tokens: ["token"],
       nkeys: [key],
     });
-    for (const wrong of ["", ":x", "@/nowhere/at/all"]) {
+    for (const wrong of ["", ":x", "@/nowhere/at/all", `@${temp.write("empty", "# nobody\n\n")}`]) {
       expect(() => options({ natsListen: ":1", natsAuth: wrong })).toThrow(UsageError);
     }
   });
@@ -165,6 +165,31 @@ describe("on the command line", () => {
     expect(await leaf.exited).toBe(0);
   }, 30_000);
 
+  test("SIGHUP reads the secrets again: who is not among them goes, and a file without any changes nothing", async () => {
+    using temp = new TempDir("leaf-broker");
+    const file = await newRepository(temp);
+    const secrets = temp.write("secrets", "ann:1\nbob:2\n");
+    const listen = ["--nats-listen", "127.0.0.1:0", "--nats-auth", `@${secrets}`];
+    const leaf = run("leaf", "--repo", file, "--log-format", "json", ...listen);
+    const { nats = "" } = await readyLine(leaf);
+    const enter = (user: string, pass: string) => connect({ servers: nats, user, pass, reconnect: false });
+    const [ann, bob] = [await enter("ann", "1"), await enter("bob", "2")];
+    temp.write("secrets", "bob:2\ncarl:3\n");
+    leaf.kill("SIGHUP");
+    await ann.closed();
+    const carl = await enter("carl", "3");
+    await bob.flush();
+    expect(enter("ann", "1")).rejects.toThrow(/authorization/i);
+    temp.write("secrets", "# nobody\n");
+    leaf.kill("SIGHUP");
+    await heard(leaf, /expected at least one secret, got none.*\n/);
+    await Promise.all([bob.flush(), carl.flush()]);
+    expect(enter("zoe", "")).rejects.toThrow(/authorization/i);
+    await Promise.all([bob.close(), carl.close()]);
+    leaf.kill("SIGTERM");
+    expect(await leaf.exited).toBe(0);
+  }, 30_000);
+
   test("one certificate for HTTP and NATS", async () => {
     using temp = new TempDir("leaf-broker");
     const file = await newRepository(temp);
@@ -206,13 +231,21 @@ describe("on the command line", () => {
   }
 
   async function readyLine(leaf: ReturnType<typeof run>): Promise<Record<string, string>> {
-    const reader = leaf.stderr.getReader();
-    let said = "";
-    await until(async () => {
-      said += text((await reader.read()).value ?? utf8("(end)"));
-      return /"ready".*\n|\(end\)/.test(said);
-    }, "the ready line");
+    const said = await heard(leaf, /"ready".*\n/);
     return JSON.parse(said.split("\n").find((line) => line.includes('"ready"')) ?? "{}");
+  }
+
+  /** What it says until `wanted` is among it. */
+  async function heard({ stderr }: ReturnType<typeof run>, wanted: RegExp): Promise<string> {
+    const reader = stderr.getReader();
+    let said = "";
+    while (!wanted.test(said)) {
+      const { value } = await reader.read();
+      if (value === undefined) throw new Error(`expected ${wanted}, heard ${said}`);
+      said += text(value);
+    }
+    reader.releaseLock();
+    return said;
   }
 
   async function newRepository(temp: TempDir): Promise<string> {

@@ -234,6 +234,50 @@ describe("authentication and TLS", () => {
     }, "nats-server's connection");
   }, 20_000);
 
+  test("nats-server joins us with a password and over TLS, and is refused with another, or without trust", async () => {
+    const { key, cert } = testCertificate();
+    const users = [{ user: "u", password: "p" }];
+    const broker = testBroker({
+      leafListen: LOOPBACK,
+      auth: { users },
+      tls: { key, cert },
+      monitor: LOOPBACK,
+    });
+    cleanups.push(() => broker.stop());
+    const temp = new TempDir("tls");
+    const ca = `ca_file: "${temp.write("ca.pem", cert)}"`;
+    const join = async (name: string, password: string, tls: string) => {
+      const url = `tls://u:${password}@localhost:${broker.leafPort}`;
+      const remote = `{url: "${url}"\n tls {\n ${tls}\n}\n}`;
+      const server = await startNatsServer(
+        `server_name: ${name}\nleafnodes {\n reconnect: 1\n remotes: [${remote}]\n}`,
+      );
+      cleanups.push(() => server.stop());
+      return server;
+    };
+    const strangers = testCertificate("strangers");
+    const [wrong, distrusting] = await Promise.all([
+      join("wrong", "x", ca),
+      join("distrusting", "p", `ca_file: "${temp.write("other.pem", strangers.cert)}"`),
+    ]);
+    await until(() => /Authorization Violation/i.test(wrong.log()), "a refusal");
+    await until(
+      () => /certificate signed by unknown authority/.test(distrusting.log()),
+      "a refusal of its own",
+    );
+    await join("right", "p", ca);
+    const leaves = async () =>
+      (await fetch(`http://127.0.0.1:${broker.monitorPort}/leafz`)).json() as Promise<{
+        leafnodes: number;
+        leafs: { name: string }[];
+      }>;
+    await until(async () => (await leaves()).leafnodes === 1, "nats-server's connection");
+    expect((await leaves()).leafs[0]?.name).toBe("right");
+    broker.allow({ users: [{ user: "u", password: "other" }] });
+    await until(async () => (await leaves()).leafnodes === 0, "its end when the password changes");
+    temp.remove();
+  }, 20_000);
+
   test("with an nkey", async () => {
     const [known, stranger] = [nkeys.createUser(), nkeys.createUser()];
     const broker = testBroker({ leafListen: LOOPBACK, auth: { nkeys: [known.getPublicKey()] } });

@@ -133,7 +133,7 @@ describe("monitoring has the fields of nats-server", () => {
       const seen = await Promise.all([...queries, "state=closed"].map(get));
       outcomes.push(seen.map((one) => JSON.stringify(one).replaceAll(/"(server_id|now)":"[^"]*",?/g, "")));
       const one = await fetch(`http://127.0.0.1:${monitorPort}/connz?cid=999`);
-      outcomes.push((await one.json()).connections);
+      outcomes.push(((await one.json()) as { connections: unknown }).connections);
       await Promise.all(clients.map((client) => client.close()));
     }
     expect(outcomes.slice(2)).toEqual(outcomes.slice(0, 2));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { nkeys } from "nats";
 import { utf8 } from "../../src/bytes.ts";
 import { systemClock } from "../../src/clock.ts";
+import { UsageError } from "../../src/errors.ts";
 import { silentLogger } from "../../src/log.ts";
 import type { LinkEvent } from "../../src/nats-link.ts";
 import { ExternalLink, type ExternalNatsOptions } from "../../src/nats-link-external.ts";
@@ -19,6 +20,8 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
+
+type KeyPair = ReturnType<typeof nkeys.createUser>;
 
 let seed = 1n;
 
@@ -107,6 +110,60 @@ describe("a link to nats-server", () => {
     expect((await connected([], { ...address, tls: { ca: cert, cert, key } })).isConnected).toBe(true);
     const untrusted = await failure((await linkTo([], { ...address, tls: { cert, key } })).connected(10_000));
     expect(untrusted.code).toBe("nats-unreachable");
+  });
+
+  test("is let in with the JWT of a user of an operator's account", async () => {
+    const [operator, account, user] = [nkeys.createOperator(), nkeys.createAccount(), nkeys.createUser()];
+    /** Claims signed as nsc does it; `nats` says what they are about. */
+    const jwt = (issuer: KeyPair, subject: KeyPair, name: string, nats: object) => {
+      const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+      const about = { iss: issuer.getPublicKey(), sub: subject.getPublicKey(), name, iat: 1_700_000_000 };
+      const text = `${part({ typ: "JWT", alg: "ed25519-nkey" })}.${part({ ...about, jti: name, nats: { ...nats, version: 2 } })}`;
+      return `${text}.${Buffer.from(issuer.sign(Buffer.from(text))).toString("base64url")}`;
+    };
+    const none = {
+      subs: -1,
+      conn: -1,
+      leaf: -1,
+      imports: -1,
+      exports: -1,
+      data: -1,
+      payload: -1,
+      wildcards: true,
+    };
+    const accountJwt = jwt(operator, account, "A", { type: "account", limits: none });
+    const nats = await started(
+      `operator: ${jwt(operator, operator, "O", { type: "operator" })}\nresolver: MEMORY\nresolver_preload: { ${account.getPublicKey()}: "${accountJwt}" }`,
+    );
+    const credsOf = (pair: KeyPair, word: string) => {
+      const seed = new TextDecoder().decode(pair.getSeed());
+      return `-----BEGIN NATS USER JWT-----\n${word}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`;
+    };
+    const limits = { subs: -1, data: -1, payload: -1 };
+    const creds = credsOf(user, jwt(account, user, "U", { type: "user", ...limits }));
+    expect((await connected([nats.port], { creds })).isConnected).toBe(true);
+    const forged = credsOf(user, jwt(nkeys.createAccount(), user, "U", { type: "user", ...limits }));
+    const refused = await failure((await linkTo([nats.port], { creds: forged })).connected(10_000));
+    expect(refused.message).toContain("Authorization Violation");
+  });
+
+  test("asks before each connection what to log in with, also after that failed", async () => {
+    const nats = await started('authorization { token: "new" }');
+    const answers = [
+      () => ({ token: "old" }),
+      () => {
+        throw new UsageError("nats-credentials", "no such file");
+      },
+    ];
+    let asked = 0;
+    const link = await linkTo([nats.port], { login: () => answers[asked++]?.() ?? { token: "new" } });
+    const said: string[] = [];
+    link.onEvent((event) => void said.push(event.kind === "failed" ? event.error.message : event.kind));
+    await until(() => link.isConnected, "the login that counts");
+    expect(said).toEqual(
+      ["Authorization Violation", "no such file", "connected"].map((words) => expect.stringContaining(words)),
+    );
+    expect(asked).toBe(3);
   });
 
   test("takes the next server when one is away", async () => {
