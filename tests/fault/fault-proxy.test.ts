@@ -1,6 +1,10 @@
 /** Real programs over lines with faults: stock Fossil and a leaf, leaves over a nats-server, or another leaf's own, that is killed and started again. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, rmSync } from "node:fs";
+import { systemClock } from "../../src/clock.ts";
+import { silentLogger } from "../../src/log.ts";
+import { ExternalLink } from "../../src/nats-link-external.ts";
+import { systemRandom } from "../../src/random.ts";
 import { DaemonProcess } from "../interop/daemon-process.ts";
 import { copyFixture } from "../interop/fixture.ts";
 import { LeafProcess } from "../interop/leaf-process.ts";
@@ -92,6 +96,36 @@ test("leaves agree over a nats-server that is cut off, killed, and started again
   await agree();
   await nats.stop();
 }, 150_000);
+
+test("a link whose server has forgotten it, and does not say so, notices and connects anew", async () => {
+  temp = new TempDir("proxy");
+  const nats = await startNatsServer("");
+  await using proxy = await FaultProxy.start(nats.port, 9n);
+  const deps = { clock: systemClock, random: systemRandom, log: silentLogger };
+  const server = (port: number) => ({
+    servers: [`nats://127.0.0.1:${port}`],
+    connectionName: "test",
+    pingMs: 200,
+  });
+  const link = new ExternalLink(server(proxy.port), deps);
+  const other = new ExternalLink(server(nats.port), deps);
+  await Promise.all([link.connected(10_000), other.connected(10_000)]);
+  let heard = 0;
+  link.subscribe("a.b", () => void heard++);
+  const isHeard = () => {
+    other.publish("a.b", new Uint8Array(1));
+    return heard > 0;
+  };
+  await until(isHeard, "a message");
+  proxy.forgetAll();
+  heard = 0;
+  // Nothing tells the link.
+  expect(link.isConnected).toBe(true);
+  await until(isHeard, "a message over another connection");
+  expect(proxy.counts.connections).toBeGreaterThan(1);
+  await Promise.all([link.close(), other.close()]);
+  await nats.stop();
+}, 60_000);
 
 test("leaves agree again when the one whose broker they use was killed and is back", async () => {
   temp = new TempDir("proxy");

@@ -1,6 +1,6 @@
 /**
  * A TCP proxy between real programs that does what networks do: delay, jitter, a narrow line, resets, bytes that turn, a
- * partition in which nothing passes and nothing is closed. Chance comes from a seed.
+ * partition in which nothing passes and nothing is closed, connections of which one end is gone and the other not told. Chance comes from a seed.
  */
 import type { AddressInfo } from "node:net";
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
@@ -24,6 +24,9 @@ export class FaultProxy implements AsyncDisposable {
   isCut = false;
   readonly counts = { connections: 0, resets: 0, flips: 0 };
   private readonly sockets = new Set<Socket>();
+  /** Of clients whose server has forgotten them. */
+  private readonly halfOpen = new Set<Socket>();
+  private readonly serverOf = new Map<Socket, Socket>();
 
   private constructor(
     private readonly server: Server,
@@ -48,6 +51,14 @@ export class FaultProxy implements AsyncDisposable {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** Ends every connection for the server alone: clients are not told, and what they send goes nowhere. */
+  forgetAll(): void {
+    for (const [client, server] of this.serverOf) {
+      this.halfOpen.add(client);
+      server.resetAndDestroy();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
@@ -56,6 +67,8 @@ export class FaultProxy implements AsyncDisposable {
   private accept(client: Socket): void {
     this.counts.connections++;
     const server = connectTo({ port: this.target, host: "127.0.0.1", allowHalfOpen: true });
+    this.serverOf.set(client, server);
+    client.on("close", () => this.serverOf.delete(client));
     this.join(client, server);
     this.join(server, client);
   }
@@ -97,7 +110,7 @@ export class FaultProxy implements AsyncDisposable {
     from.on("error", () => {});
     from.on("close", () => {
       this.sockets.delete(from);
-      if (!this.isCut && !from.readableEnded) to.destroy();
+      if (!this.isCut && !from.readableEnded && !this.halfOpen.has(to)) to.destroy();
     });
   }
 }
