@@ -53,7 +53,7 @@ export const bridgeCommand = command({
       throw new UsageError("no-nats", "a bridge needs a NATS server", { hint: "add --nats URL" });
     const remote = parseRemote(fossil);
     if (remote.kind !== "http") {
-      throw new UsageError("bad-remote", `--fossil names ${remote.address}, which is no web address`, {
+      throw new UsageError("bad-remote", `--fossil names ${remote.url}, which is no web address`, {
         hint: "expected http[s]://HOST[:PORT][/PATH]",
       });
     }
