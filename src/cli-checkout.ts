@@ -76,14 +76,28 @@ export function worksInCheckout({ globals }: CliContext): boolean {
  * @throws UsageError `outside`
  */
 export function treeNames(checkout: Checkout, { globals }: CliContext, typed: readonly string[]): string[] {
-  return typed.map((name) => {
-    const path = relative(checkout.root, withRealFolder(resolve(globals.checkout, name)));
-    if (path === "") return "";
-    if (path.split(sep)[0] === ".." || resolve(path) === path) {
-      throw new UsageError("outside", `${name} is outside of the checkout ${checkout.root}`);
-    }
-    return managedSpelling(checkout, path.split(sep).join("/"));
-  });
+  return typed.map((name) => managedSpelling(checkout, nameBelow(checkout.root, globals.checkout, name)));
+}
+
+/**
+ * The name of a file in check-ins, for commands that need no checkout: in one of the repository it is typed relative to the folder
+ * worked in, as stock has it; elsewhere as it is in the repository.
+ *
+ * @throws UsageError `outside`
+ */
+export function repositoryName(context: CliContext, typed: string): string {
+  if (!worksInCheckout(context)) return typed;
+  const folder = context.globals.checkout;
+  return nameBelow(findCheckout(folder)!.root, folder, typed);
+}
+
+/** @throws UsageError `outside` */
+function nameBelow(root: string, folder: string, typed: string): string {
+  const path = relative(root, withRealFolder(resolve(folder, typed)));
+  if (path.split(sep)[0] === ".." || resolve(path) === path) {
+    throw new UsageError("outside", `${typed} is outside of the checkout ${root}`);
+  }
+  return path.split(sep).join("/");
 }
 
 /** The name that a file is to get: as `treeNames`, but where a managed file has it already it is spelled as it was typed. */

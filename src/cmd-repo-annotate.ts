@@ -1,4 +1,5 @@
 /** `edgesync repo annotate` and `blame`: which check-in each line of a file comes from, and who made it. */
+import { repositoryName } from "./cli-checkout.ts";
 import { command, type Example, flag, option, positional, text } from "./cli-command.ts";
 import { withRepository } from "./cli-repository.ts";
 import { integer } from "./cli-values.ts";
@@ -28,7 +29,10 @@ function annotating(description: string, isBlame: boolean, example: Example) {
   return command({
     description,
     args: {
-      file: positional({ description: "its name in the repository", required: true }),
+      file: positional({
+        description: "the file, relative to the folder worked in where that is a checkout",
+        required: true,
+      }),
       version: option(
         {
           description: "the check-in; the checkout's, else tip",
@@ -61,7 +65,7 @@ function annotating(description: string, isBlame: boolean, example: Example) {
         const version = args.version ?? (checkout === undefined ? "tip" : "current");
         const named = (one: string) =>
           resolveName(repo, one, { type: "ci", ...(checkout !== undefined && { checkout }) });
-        return annotate(repo, named(version), args.file, {
+        return annotate(repo, named(version), repositoryName(context, args.file), {
           ...(args.origin !== undefined && { origin: named(args.origin) }),
           ...(limit > 0 && { limit }),
           ...(args.ignoreTrailingSpace && { ignore: "trailing-space" }),

@@ -1,7 +1,7 @@
 /** `edgesync repo diff`: how the files of two check-ins differ, or those of a checkout from a check-in. */
 import { isWithin } from "./checkout-add.ts";
 import { checkoutDifferences } from "./checkout-diff.ts";
-import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { repositoryName, treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { command, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { DIFF_ARGS, printDiff } from "./cli-diff.ts";
@@ -49,7 +49,7 @@ export const diffCommand = command({
       const { repo } = open;
       const [from, to] = endsOf(open, args);
       const all = treeDifferences(repo, from, to);
-      const paths = args.files.map((file) => file.replace(/^\.\/|\/+$/g, ""));
+      const paths = args.files.map((file) => repositoryName(context, file).replace(/^\.\/|\/+$/g, "") || ".");
       const chosen = all.filter(({ name }) => isAmong(name, paths));
       const isWhole = context.out.json || args.stat || args.newFile;
       const shown = isWhole ? "all" : args.brief ? "none" : "changed";

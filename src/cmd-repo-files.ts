@@ -2,7 +2,7 @@
 import { strictText } from "./bytes.ts";
 import { type ChangeKind, describeAll } from "./checkout-status.ts";
 import { vfileNames } from "./checkout-vfile.ts";
-import { withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { repositoryName, withCheckout, worksInCheckout } from "./cli-checkout.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
@@ -101,7 +101,7 @@ export const catCommand = command({
   run: async (args, context) => {
     const { out } = context;
     const content = await withRepository(context, "read", (open) =>
-      readContent(open, args.what, args.version),
+      readContent(open, args.what, args.version, context),
     );
     const asText = strictText(content);
     if (out.json) {
@@ -120,8 +120,14 @@ export const catCommand = command({
 });
 
 /** A file of that name in the version comes before an artifact of that hash. */
-function readContent(open: OpenRepository, what: string, version: string | undefined): Uint8Array {
+function readContent(
+  open: OpenRepository,
+  typed: string,
+  version: string | undefined,
+  context: CliContext,
+): Uint8Array {
   const { repo } = open;
+  const what = repositoryName(context, typed);
   const hasCheckIns = version !== undefined || findName(repo, "tip", { type: "ci" }) !== undefined;
   const checkIn = hasCheckIns ? versionOf(open, version) : undefined;
   const file = checkIn === undefined || version !== undefined ? undefined : findFile(repo, checkIn, what);
@@ -129,9 +135,9 @@ function readContent(open: OpenRepository, what: string, version: string | undef
     const content = file?.rid === undefined ? undefined : repo.content.get(file.rid);
     return content ?? readFile(repo, checkIn, what);
   }
-  const rid = /^[0-9a-fA-F]{4,64}$/.test(what) ? findName(repo, what) : undefined;
+  const rid = /^[0-9a-fA-F]{4,64}$/.test(typed) ? findName(repo, typed) : undefined;
   if (rid === undefined) {
-    throw new NameError("no-such-file", `there is no file and no artifact ${JSON.stringify(what)}`, {
+    throw new NameError("no-such-file", `there is no file and no artifact ${JSON.stringify(typed)}`, {
       hint: "edgesync repo ls lists the files",
     });
   }

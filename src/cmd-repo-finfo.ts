@@ -1,4 +1,5 @@
 /** `edgesync repo finfo`: the versions of one file. */
+import { repositoryName } from "./cli-checkout.ts";
 import { command, flag, option, positional } from "./cli-command.ts";
 import { withRepository } from "./cli-repository.ts";
 import { widthArg, widthOf, wrap } from "./cli-timeline.ts";
@@ -14,7 +15,10 @@ const COUNT_MAX = 1_000_000_000;
 export const finfoCommand = command({
   description: "lists the versions of a file, newest first",
   args: {
-    file: positional({ description: "its name in the repository", required: true }),
+    file: positional({
+      description: "the file, relative to the folder worked in where that is a checkout",
+      required: true,
+    }),
     limit: option(
       { description: "how many; 0 for all", valueHint: "N", alias: ["n"], default: "0" },
       integer(0, COUNT_MAX),
@@ -30,8 +34,9 @@ export const finfoCommand = command({
     { line: "edgesync repo finfo src/main.c", about: "who changed it, when and why" },
     { line: "edgesync repo finfo src/main.c --brief -n 10", about: "the ten newest, a line each" },
   ],
-  run: async ({ file, limit, offset, brief, width }, context) => {
+  run: async ({ file: typed, limit, offset, brief, width }, context) => {
     const { out } = context;
+    const file = repositoryName(context, typed);
     const versions = await withRepository(context, "read", ({ repo }) => {
       const found = fileHistory(repo, file, { ...(limit > 0 && { limit }), offset });
       if (found.length === 0 && fileHistory(repo, file, { limit: 1 }).length === 0) {

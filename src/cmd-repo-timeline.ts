@@ -1,4 +1,5 @@
 /** `edgesync repo timeline`: what happened, newest first. */
+import { repositoryName } from "./cli-checkout.ts";
 import { command, option, text } from "./cli-command.ts";
 import { withRepository } from "./cli-repository.ts";
 import { printEntries, widthArg } from "./cli-timeline.ts";
@@ -44,13 +45,14 @@ export const timelineCommand = command({
   ],
   run: async (args, context) => {
     const type = TYPES[args.type];
+    const file = args.file === undefined ? undefined : repositoryName(context, args.file);
     const { entries, checkout } = await withRepository(context, "read", ({ repo, checkout }) => ({
       checkout,
       entries: timeline(repo, {
         ...(args.limit > 0 && { limit: args.limit }),
         ...(type !== undefined && { type }),
         ...(args.branch !== undefined && { branch: args.branch }),
-        ...(args.file !== undefined && { file: args.file }),
+        ...(file !== undefined && file !== "" && { file }),
         ...(args.by !== undefined && { user: args.by }),
         ...(args.since !== undefined && { since: args.since }),
         ...(args.until !== undefined && { until: args.until }),
