@@ -92,27 +92,33 @@ describe("a bridge", () => {
     broker = testBroker();
     server = new ScratchRepo({ projectCode: PROJECT });
     server.repo.users.setCapabilities("nobody", "gioy");
+    link().subscribe(`fossil.${PROJECT}.commit`, ({ payload }) => {
+      heard.push([...parseAnnouncement(payload).artifacts].sort());
+    });
+    bridge = newBridge("bridge");
+  }
+
+  /** `passedOn` is called for each message that it passes on. */
+  function newBridge(name: string, passedOn: () => void = () => {}, pollMs = 50): Bridge {
     const answer = async (message: Bytes) => {
+      passedOn();
       waiting++;
       await gate;
       waiting--;
       if (isDown) throw new ProtocolError("peer-unreachable", "the server is down");
       return serveMessage(server.repo, message, { address: "x", cookie: undefined }).message;
     };
-    link().subscribe(`fossil.${PROJECT}.commit`, ({ payload }) => {
-      heard.push([...parseAnnouncement(payload).artifacts].sort());
-    });
-    bridge = new Bridge(
+    return new Bridge(
       {
         link: link(),
         prefix: "fossil",
         projectCode: PROJECT,
-        peerId: asPeerId("bridge"),
-        name: "bridge",
+        peerId: asPeerId(name),
+        name,
         version: "test",
         connect: () => new MemoryTransport("server", answer),
         login: undefined,
-        pollMs: 50,
+        pollMs,
       },
       { clock: systemClock, random, log: silentLogger, telemetry: createTelemetry({ version: "test" }) },
     );
@@ -170,6 +176,37 @@ describe("a bridge", () => {
     grow(server.repo, 1, 1);
     await until(() => heard.length > 1, "another announcement");
     expect(heard[1]).toEqual(artifacts().filter((hash) => !before.includes(hash)));
+  });
+
+  test("two share what is asked on the common subject; who goes, goes unnoticed", async () => {
+    start();
+    const counts = { second: 0, third: 0 };
+    const seldom = 3_600_000;
+    const others = [
+      newBridge("second", () => counts.second++, seldom),
+      newBridge("third", () => counts.third++, seldom),
+    ];
+    await until(() => others.every(({ isServerUp }) => isServerUp === true), "their first looks");
+    expect(counts).toEqual({ second: 1, third: 1 });
+    const pull = async () => {
+      using ours = new ScratchRepo({ projectCode: PROJECT });
+      return (await sync(ours, { pull: true, push: false })).rounds;
+    };
+    expect(await Promise.all(Array.from({ length: 60 }, pull))).toEqual(Array(60).fill(1));
+    for (const name of ["second", "third"] as const) {
+      expect(counts[name]).toBeGreaterThan(5);
+      expect(counts[name]).toBeLessThan(40);
+    }
+    await others[0]!.stop();
+    const ended = counts.second;
+    expect(await Promise.all(Array.from({ length: 20 }, pull))).toEqual(Array(20).fill(1));
+    expect(counts.second).toBe(ended);
+    using ours = new ScratchRepo({ projectCode: PROJECT });
+    grow(ours.repo, 0, 1);
+    await sync(ours, { pull: false, push: true });
+    const pushed = ours.repo.db.prepare("SELECT uuid FROM blob").values<[Hash]>().flat();
+    await until(() => pushed.every((hash) => heard.flat().includes(hash)), "the announcement");
+    await others[1]!.stop();
   });
 
   test("so many exchanges with the server at a time, the next waits", async () => {
