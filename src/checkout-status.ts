@@ -129,7 +129,8 @@ function changeOf(
   let chnged = row.chnged;
   if (chnged === CHANGE.none && isGone) chnged = CHANGE.edited;
   else if (disk?.kind === "other") chnged = CHANGE.edited;
-  const isSized = size !== undefined && size === (disk?.size ?? -1);
+  // A folder may happen to have the file's size.
+  const isSized = size !== undefined && disk?.kind !== "other" && size === (disk?.size ?? -1);
   if (!isSized) chnged = CHANGE.edited;
   else if (chnged === CHANGE.edited && !isGone) {
     if (matches()) chnged = CHANGE.none;
