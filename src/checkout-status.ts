@@ -60,7 +60,8 @@ export function refreshChanged(checkout: Checkout, options: RefreshOptions = {})
   const expected = trustsTimes(checkout, options) ? expectedFiles(checkout) : undefined;
   const unlike = expected && unlikeExpected(root, expected, !settings.allowsLinks);
   if (unlike === undefined) return refresh(checkout, options).filter(isChanged);
-  return refreshRows(checkout, restlessRows(checkout, vid, unlike), options).filter(isChanged);
+  const rows = restlessRows(checkout, vid, expected!.sizes.length, unlike);
+  return refreshRows(checkout, rows, options).filter(isChanged);
 }
 
 const trustsTimes = ({ settings }: Checkout, { hash }: RefreshOptions) =>
@@ -86,6 +87,7 @@ function expectedFiles(checkout: Checkout): ExpectedFiles {
 function refreshRows(checkout: Checkout, rows: readonly VfileRow[], options: RefreshOptions): TrackedFile[] {
   const trustTimes = trustsTimes(checkout, options);
   const allowLinks = checkout.settings.allowsLinks;
+  if (rows.length === 0) return [];
   const sizes = contentSizes(checkout, rows);
   const stale: TrackedFile[] = [];
   const files = rows.map((row) => {

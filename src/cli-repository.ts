@@ -23,9 +23,10 @@ type Place = Pick<GlobalValues, "repository" | "checkout">;
 
 /** @throws RepoError `no-repository`, `several-repositories`, `checkout-broken` */
 export function findRepository({ repository, checkout }: Place): string {
-  if (repository !== undefined) return repository;
-  const found = readCheckout(checkout);
-  if (found !== undefined) return found.repository;
+  return repository ?? readCheckout(checkout)?.repository ?? onlyRepository(checkout);
+}
+
+function onlyRepository(checkout: string): string {
   const candidates = repositoriesIn(checkout);
   if (candidates.length === 1) return join(checkout, candidates[0]!);
   if (candidates.length > 1) {
@@ -44,10 +45,11 @@ export async function withRepository<T>(
   mode: "read" | "write",
   use: (open: OpenRepository) => T | Promise<T>,
 ): Promise<T> {
-  const path = findRepository(globals);
+  const found = readCheckout(globals.checkout);
+  const path = globals.repository ?? found?.repository ?? onlyRepository(globals.checkout);
   const repo = Repo.open(path, { mode, clock, random });
   try {
-    return await use({ repo, checkout: checkedOut(repo, globals.checkout) });
+    return await use({ repo, checkout: found && checkedOut(repo, found) });
   } finally {
     repo.close();
   }
@@ -72,12 +74,10 @@ function readCheckout(directory: string): FoundCheckout | undefined {
 }
 
 /** The check-in of the checkout we are in, if that is one of `repo`. */
-function checkedOut(repo: Repo, directory: string): Rid | undefined {
-  const found = readCheckout(directory);
-  if (found?.checkIn === undefined || !isHash(found.checkIn) || !existsSync(found.repository))
-    return undefined;
-  const same = realpathSync(found.repository) === realpathSync(repo.path);
-  return same ? repo.content.ridOf(found.checkIn) : undefined;
+function checkedOut(repo: Repo, { repository, checkIn }: FoundCheckout): Rid | undefined {
+  if (checkIn === undefined || !isHash(checkIn) || !existsSync(repository)) return undefined;
+  const isSame = repository === repo.path || realpathSync(repository) === realpathSync(repo.path);
+  return isSame ? repo.content.ridOf(checkIn) : undefined;
 }
 
 function repositoriesIn(directory: string): string[] {
