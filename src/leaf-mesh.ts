@@ -11,7 +11,7 @@
  *
  * How lost news is found: a peer that joins, or whose beat shows tips or a digest that are not ours, is synced with
  * soon, one at a time; besides, one peer in turn by chance every poll interval. So what it costs does not grow with
- * the number of peers.
+ * the number of peers (`leaf-suspects`).
  *
  * A peer found here is known to `leaf-sync` by its id.
  */
@@ -28,6 +28,7 @@ import type { LeafIroh } from "./leaf-iroh.ts";
 import type { LeafNats } from "./leaf-nats.ts";
 import { LeafNews } from "./leaf-news.ts";
 import type { HostedRepository, SyncInput } from "./leaf-repositories.ts";
+import { Suspects } from "./leaf-suspects.ts";
 import type { LeafSync } from "./leaf-sync.ts";
 import { LeafWatch, type WatchFolder } from "./leaf-watch.ts";
 import { wayTo } from "./leaf-way.ts";
@@ -35,7 +36,7 @@ import { GIMME_MIN_COUNT, MESH_SOON_MS } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
 import { Presence, type PresentPeer } from "./presence.ts";
-import type { PeerFacts, PeerRole } from "./presence-message.ts";
+import type { PeerRole } from "./presence-message.ts";
 import { type Random, randomBelow } from "./random.ts";
 import type { Repo } from "./repo.ts";
 import type { News } from "./repo-news.ts";
@@ -84,8 +85,7 @@ export class LeafMesh {
   private readonly files: FilesNews;
   /** Where a peer was last heard that tells nothing of itself. */
   private readonly heard = new HeardPeers();
-  /** Peers that seem to have something else. True: they have just come, or have check-ins that are not here. */
-  private readonly suspects = new Map<string, boolean>();
+  private readonly suspects: Suspects;
   private own: RepoPresence | undefined;
   private tick: Timer | undefined;
   private tickAt = 0;
@@ -104,6 +104,7 @@ export class LeafMesh {
   ) {
     const { clock, log } = deps;
     const { peerId } = nats;
+    this.suspects = new Suspects(about.unversioned === true);
     this.fetch = new LeafFetch(
       {
         missing: (hashes) => this.missing(hashes),
@@ -312,23 +313,13 @@ export class LeafMesh {
     this.about.iroh?.hear(iroh);
     const hasNewFiles = this.files.hear(peerId, facts.unversioned) && this.about.unversioned === true;
     const isUrgent = isNew || hasNewFiles || this.missing(tips).length > 0;
-    if (!(this.differs(facts) || (isNew && role === "bridge"))) return;
-    this.suspects.set(peerId, isUrgent || this.suspects.get(peerId) === true);
+    if (!(this.suspects.mayMiss(facts, this.own) || (isNew && role === "bridge"))) return;
+    this.suspects.add(peerId, isUrgent);
     if (isUrgent) this.tickWithin(MESH_SOON_MS);
   }
 
-  /** Whether a peer has not the same as this one, as far as can be told without asking. */
-  private differs({ unclustered, unversioned, artifactCount }: PeerFacts): boolean {
-    const { own } = this;
-    // A bridge does not know how many there are, nor what files.
-    const counts = artifactCount > 0 && artifactCount !== own?.artifactCount;
-    const files =
-      this.about.unversioned === true && unversioned !== undefined && unversioned !== own?.unversioned;
-    return counts || files || unclustered !== own?.unclustered;
-  }
-
   private lose(peerId: string): void {
-    this.suspects.delete(peerId);
+    this.suspects.forget(peerId);
     this.files.forget(peerId);
     if (!this.heard.has(peerId)) this.sync.remove(peerId);
   }
@@ -363,8 +354,7 @@ export class LeafMesh {
     const peerId = await this.nextPeer();
     if (peerId !== undefined) await this.syncWith(peerId);
     this.tick = undefined;
-    const isUrgent = [...this.suspects.values()].includes(true);
-    this.tickWithin(isUrgent ? MESH_SOON_MS : this.about.pollMs);
+    this.tickWithin(this.suspects.hasUrgent ? MESH_SOON_MS : this.about.pollMs);
   }
 
   private async syncWith(peerId: string): Promise<void> {
@@ -372,17 +362,21 @@ export class LeafMesh {
     const push = this.about.push && this.presence.peer(peerId)?.facts.role === "bridge";
     // Other leaves fetch what they lack; what is behind a bridge cannot.
     if (!pull && !push) return;
+    const [facts, own] = [this.presence.peer(peerId)?.facts, this.own];
     const outcome = await this.sync.request(peerId, { pull, push, why: "poll" });
-    if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
+    const { artifactsSent, artifactsReceived, filesSent, filesReceived, error } = outcome;
+    const isIdle = artifactsSent + artifactsReceived + filesSent + filesReceived === 0;
+    if (facts !== undefined && isIdle && error === undefined) this.suspects.settle(facts, own);
+    if (artifactsReceived > 0 && !this.stopped) this.watch.look();
   }
 
   /** A suspect that still is one, the urgent ones first; else any. */
   private async nextPeer(): Promise<string | undefined> {
-    if (this.suspects.size > 0) this.own = await this.hosted.presence().catch(() => this.own);
-    for (const [peerId] of [...this.suspects].sort(([, a], [, b]) => Number(b) - Number(a))) {
-      this.suspects.delete(peerId);
-      const peer = this.presence.peer(peerId);
-      if (peer !== undefined && (this.differs(peer.facts) || peer.facts.role === "bridge")) return peerId;
+    if (this.suspects.count > 0) this.own = await this.hosted.presence().catch(() => this.own);
+    for (let peerId = this.suspects.take(); peerId !== undefined; peerId = this.suspects.take()) {
+      const facts = this.presence.peer(peerId)?.facts;
+      if (facts !== undefined && (this.suspects.mayMiss(facts, this.own) || facts.role === "bridge"))
+        return peerId;
     }
     const { peers } = this.presence;
     return peers.length === 0 ? undefined : peers[randomBelow(this.deps.random, peers.length)]!.facts.peerId;

@@ -68,6 +68,7 @@ class Project {
     peers: readonly SyncPeer[] = [],
     maxPayload = 8_388_608,
     unversioned = false,
+    pollMs = 600_000,
   ): Promise<number> {
     const number = this.leaves.length;
     const file = this.folder.join(`leaf${number}.fossil`);
@@ -95,7 +96,7 @@ class Project {
           pull: true,
           unversioned,
           private: false,
-          pollMs: 600_000,
+          pollMs,
           mesh: { name: `leaf ${number}`, role: "peer", beatMs },
         },
         version: "test",
@@ -133,6 +134,10 @@ class Project {
   has(number: number, hash: Hash): boolean {
     const { db } = this.leaves[number]!.repo;
     return db.prepare("SELECT 1 FROM event JOIN blob ON rid=objid WHERE uuid=?").value(hash) !== undefined;
+  }
+
+  count(number: number): number {
+    return this.leaves[number]!.repo.db.prepare("SELECT count(*) FROM blob WHERE size>=0").value<number>()!;
   }
 
   pulls(number: number): number {
@@ -351,6 +356,33 @@ describe("news", () => {
     const hash = project.commit(0);
     await presence.tellNow();
     await project.everywhere(hash);
+  });
+
+  test("that was missed is found although another peer differs for ever", async () => {
+    project = new Project();
+    const broker = project.broker();
+    for (let i = 0; i < 3; i++) await project.join([broker], 500, [], undefined, false, 1_000);
+    // It has an artifact more than the others, whatever they ask it for.
+    commit(project.leaves[1]!.repo, {
+      edits: [{ name: "secret", content: utf8("s") }],
+      comment: "c",
+      user: "ann",
+      isPrivate: true,
+      branch: "b",
+    });
+    const { mesh } = project.leaves[0]!.leaf.keeper!;
+    const asked = new Set<string>();
+    const { sync } = project.leaves[0]!.leaf.keeper!;
+    const request = sync.request.bind(sync);
+    sync.request = (peer, wish) => {
+      if (wish.why === "poll") asked.add(peer);
+      return request(peer, wish);
+    };
+    await until(() => {
+      const facts = mesh.presence.peer("leaf1")?.facts;
+      return facts !== undefined && facts.artifactCount > project.count(0) && asked.has("leaf1");
+    }, "the one that differs to be asked");
+    await until(() => asked.has("leaf2"), "the other one to be asked");
   });
 
   test("is not told of another project whose repository takes the file's place", async () => {

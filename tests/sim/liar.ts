@@ -143,11 +143,7 @@ export function lieAsClient(lie: Lie, dice: Dice, knowledge: LiarsKnowledge): Le
       return letter([push, wrongFile(dice)]);
     case "good-then-wrong-push": {
       // Of somebody who may push: of what is refused nothing is to stay.
-      const parts = [push, good, wrongFile(dice)];
-      const rest = concat(parts.map((part) => (typeof part === "string" ? utf8(part) : part)));
-      const nonce = sha1Hex(rest);
-      const signature = loginSignature(nonce, sharedSecret(projectCode, "carl", PASSWORDS.carl));
-      return { ...letter([`login carl ${nonce} ${signature}\n`, ...parts]), as: "carl" };
+      return asCarl(projectCode, [push, good, wrongFile(dice)]);
     }
     case "config-push":
       return letter([
@@ -169,13 +165,21 @@ export function lieAsClient(lie: Lie, dice: Dice, knowledge: LiarsKnowledge): Le
       ]);
     case "private-gimme": {
       const gimmes = [...knowledge.privateHashes].map((hash) => `gimme ${hash}\n`);
-      return letter([pull, "pragma send-private\n", ...gimmes]);
+      const parts = [pull, "pragma send-private\n", ...gimmes];
+      return dice.chance(0.5) ? letter(parts) : asCarl(projectCode, parts);
     }
     case "stolen-login":
       return stolen(recorded, [push, good]);
     default:
       return letter([pull]);
   }
+}
+
+/** By somebody who has a login and more in mind than he may do. */
+function asCarl(projectCode: string, parts: readonly (string | Uint8Array)[]): Letter {
+  const nonce = sha1Hex(concat(parts.map((part) => (typeof part === "string" ? utf8(part) : part))));
+  const signature = loginSignature(nonce, sharedSecret(projectCode, "carl", PASSWORDS.carl));
+  return { ...letter([`login carl ${nonce} ${signature}\n`, ...parts]), as: "carl" };
 }
 
 /** A login of the administrator with the right nonce, by somebody who does not know the password. */
