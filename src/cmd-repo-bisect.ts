@@ -150,10 +150,15 @@ const run = command({
     // The command may use the checkout itself, so ours is closed while it runs.
     while (!(await withCheckout(context, "read", isComplete))) {
       out.flush();
-      const { exitCode } = Bun.spawnSync(["/bin/sh", "-c", line], {
+      const { exitCode, signalCode } = Bun.spawnSync(["/bin/sh", "-c", line], {
         cwd: globals.checkout,
         stdio: ["inherit", out.json ? "ignore" : "inherit", "inherit"],
       });
+      if (wasStopped(exitCode, signalCode)) {
+        throw new RepoError("interrupted", "the command was interrupted: nothing is said of this version", {
+          hint: "go on with edgesync repo bisect run",
+        });
+      }
       const verdict = exitCode === 0 ? "good" : exitCode === SKIP_STATUS ? "skip" : "bad";
       out.note(`bisect ${verdict}`);
       const code = await withCheckout(context, "read", (checkout) => {
@@ -165,6 +170,11 @@ const run = command({
     return EXIT.done;
   },
 });
+
+/** By the user, and not by what it tests: a program that crashes is bad. A shell tells of its child's end in its status. */
+function wasStopped(exitCode: number | null, signal: NodeJS.Signals | number | undefined): boolean {
+  return signal === "SIGINT" || signal === "SIGTERM" || exitCode === 130 || exitCode === 143;
+}
 
 const undo = command({
   description: "takes the last good, bad or skip back",

@@ -82,6 +82,12 @@ describe.each(stocks())("fossil $version", (stock) => {
     await pair.edgesync(ours, "bisect", "good", names[1]!);
     await pair.edgesync(ours, "bisect", "bad", names[10]!);
     const test = `n=$(cat ${pair.tree(ours)}/n); test $n = 6 && exit 125; test $n -lt 8`;
+    const log = (await pair.edgesync(ours, "bisect", "log")).stdout;
+    for (const stopped of ["kill -INT $$", "exit 130"]) {
+      const interrupted = await pair.edgesync(ours, "bisect", "run", stopped);
+      expect(interrupted).toMatchObject({ code: 1, stderr: expect.stringContaining("was interrupted") });
+      expect((await pair.edgesync(ours, "bisect", "log")).stdout).toBe(log);
+    }
     const { stdout, code } = await pair.edgesync(ours, "bisect", "run", test);
     expect([code, stdout]).toEqual([0, expect.stringContaining("bisect complete")]);
     expect((await pair.edgesync(ours, "bisect", "status")).stdout).toContain(`${names[8]!.slice(0, 10)} BAD`);
