@@ -5,14 +5,14 @@
  * An interrupt from the terminal never cuts a change of the tree in the middle: changes run without a break in this
  * thread, and the signal is heard before or after. The command then ends as an interrupted one does.
  */
-import { existsSync, realpathSync } from "node:fs";
-import { basename, relative, resolve, sep } from "node:path";
+import { realpathSync } from "node:fs";
+import { basename, relative, sep } from "node:path";
 import { managedSpelling } from "./checkout-case.ts";
 import { Checkout } from "./checkout-db.ts";
-import { findCheckout, openDatabase, repositoryOf } from "./checkout-place.ts";
 import { vfileRow } from "./checkout-vfile.ts";
 import type { CliContext } from "./cli-context.ts";
-import { RepoError, UsageError } from "./errors.ts";
+import { isSameFile, nameBelow } from "./cli-place.ts";
+import { RepoError } from "./errors.ts";
 
 /** @throws RepoError `no-checkout`, `other-repository`, and those of `Checkout.open` */
 export async function withCheckout<T>(
@@ -57,18 +57,6 @@ export function holdSignals(out: CliContext["out"]): () => void {
   };
 }
 
-/** Whether the folder worked in is in a checkout: of the repository asked for with `-R`, or of any without. */
-export function worksInCheckout({ globals }: CliContext): boolean {
-  const place = findCheckout(globals.checkout);
-  if (place === undefined || globals.repository === undefined) return place !== undefined;
-  const db = openDatabase(place, "read");
-  try {
-    return isSameFile(globals.repository, repositoryOf(place, db));
-  } finally {
-    db.close();
-  }
-}
-
 /**
  * Names of files as they are in check-ins, from names as they were typed, which are relative to the folder
  * worked in. The top itself is the empty name.
@@ -79,47 +67,12 @@ export function treeNames(checkout: Checkout, { globals }: CliContext, typed: re
   return typed.map((name) => managedSpelling(checkout, nameBelow(checkout.root, globals.checkout, name)));
 }
 
-/**
- * The name of a file in check-ins, for commands that need no checkout: in one of the repository it is typed relative to the folder
- * worked in, as stock has it; elsewhere as it is in the repository.
- *
- * @throws UsageError `outside`
- */
-export function repositoryName(context: CliContext, typed: string): string {
-  if (!worksInCheckout(context)) return typed;
-  const folder = context.globals.checkout;
-  return nameBelow(findCheckout(folder)!.root, folder, typed);
-}
-
-/** @throws UsageError `outside` */
-function nameBelow(root: string, folder: string, typed: string): string {
-  const path = relative(root, withRealFolder(resolve(folder, typed)));
-  if (path.split(sep)[0] === ".." || resolve(path) === path) {
-    throw new UsageError("outside", `${typed} is outside of the checkout ${root}`);
-  }
-  return path.split(sep).join("/");
-}
-
 /** The name that a file is to get: as `treeNames`, but where a managed file has it already it is spelled as it was typed. */
 export function newName(checkout: Checkout, context: CliContext, typed: string): string {
   const [name = ""] = treeNames(checkout, context, [typed]);
   if (vfileRow(checkout, checkout.vid, name) === undefined) return name;
   const last = basename(typed);
   return name.slice(0, name.length - last.length) + last;
-}
-
-/** Links above the last part are followed, that itself is not. */
-function withRealFolder(path: string): string {
-  const parts = path.split(sep);
-  for (let count = parts.length - 1; count > 0; count--) {
-    const folder = parts.slice(0, count).join(sep) || sep;
-    if (existsSync(folder)) return [realpathSync(folder).replace(/\/$/, ""), ...parts.slice(count)].join(sep);
-  }
-  return path;
-}
-
-function isSameFile(a: string, b: string): boolean {
-  return existsSync(a) && existsSync(b) && realpathSync(a) === realpathSync(b);
 }
 
 /** How a file's name is shown: relative to the folder worked in, unless the setting `relative-paths` is off. */

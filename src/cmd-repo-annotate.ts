@@ -1,6 +1,6 @@
 /** `edgesync repo annotate` and `blame`: which check-in each line of a file comes from, and who made it. */
-import { repositoryName } from "./cli-checkout.ts";
 import { command, type Example, flag, option, positional, text } from "./cli-command.ts";
+import { repositoryName } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
 import { integer } from "./cli-values.ts";
 import { type AnnotatedVersion, annotate } from "./diff-annotate.ts";

@@ -19,12 +19,13 @@ import {
   writeMessage,
   writePlainMessage,
 } from "./cli-checkin-message.ts";
-import { treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { treeNames, withCheckout } from "./cli-checkout.ts";
 import { warnOfForks } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { editorArg, requireEditor } from "./cli-editor.ts";
 import { readEdits } from "./cli-file-edits.ts";
+import { worksInCheckout } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
 import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
 import { EXIT, type ExitCode, RepoError, UsageError } from "./errors.ts";

@@ -4,10 +4,10 @@
  */
 import { findCheckout } from "./checkout-place.ts";
 import { CheckoutSettings, type FoundSetting, VERSIONED_SETTINGS } from "./checkout-settings.ts";
-import { worksInCheckout } from "./cli-checkout.ts";
 import { command, flag, group, positional } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
+import { worksInCheckout } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
 import { NameError, UsageError } from "./errors.ts";
 import type { Repo } from "./repo.ts";

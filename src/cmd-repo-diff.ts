@@ -1,10 +1,11 @@
 /** `edgesync repo diff`: how the files of two check-ins differ, or those of a checkout from a check-in. */
 import { isWithin } from "./checkout-add.ts";
 import { checkoutDifferences } from "./checkout-diff.ts";
-import { repositoryName, treeNames, withCheckout, worksInCheckout } from "./cli-checkout.ts";
+import { treeNames, withCheckout } from "./cli-checkout.ts";
 import { command, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { DIFF_ARGS, printDiff } from "./cli-diff.ts";
+import { repositoryName, worksInCheckout } from "./cli-place.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
 import type { FilePair } from "./diff-report.ts";
 import { NameError, RepoError, UsageError } from "./errors.ts";

@@ -1,6 +1,6 @@
 /** `edgesync repo finfo`: the versions of one file. */
-import { repositoryName } from "./cli-checkout.ts";
 import { command, flag, option, positional } from "./cli-command.ts";
+import { repositoryName } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
 import { widthArg, widthOf, wrap } from "./cli-timeline.ts";
 import { integer } from "./cli-values.ts";

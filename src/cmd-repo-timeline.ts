@@ -1,6 +1,6 @@
 /** `edgesync repo timeline`: what happened, newest first. */
-import { repositoryName } from "./cli-checkout.ts";
 import { command, option, text } from "./cli-command.ts";
+import { repositoryName } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
 import { printEntries, widthArg } from "./cli-timeline.ts";
 import { choice, integer, moment } from "./cli-values.ts";
