@@ -15,7 +15,7 @@ import type { Checkout } from "./checkout-db.ts";
 import { diskFile } from "./checkout-disk.ts";
 import type { GlobList } from "./checkout-glob.ts";
 import { pathProblem } from "./checkout-path.ts";
-import { type ScanOptions, unmanagedFiles } from "./checkout-scan.ts";
+import { isUtf8Name, type ScanOptions, unmanagedFiles } from "./checkout-scan.ts";
 import { TreeChange } from "./checkout-tree.ts";
 import { vfileRow, vfileRows } from "./checkout-vfile.ts";
 import { NameError } from "./errors.ts";
@@ -84,6 +84,7 @@ function addFile(checkout: Checkout, name: string): string | undefined {
   const { db, root, settings, vid } = checkout;
   const problem = pathProblem(name, "linux") ?? (/\\/.test(name) ? "it has a backslash" : undefined);
   if (problem !== undefined) return problem;
+  if (!isUtf8Name(root, name)) return "its name is not UTF-8";
   const row = vfileRow(checkout, vid, name);
   if (row !== undefined) {
     if (row.deleted === 0) return "it is managed already";

@@ -2,11 +2,12 @@
  * Finds files of a working tree that are not managed. Folders that are checkouts of their own are left out,
  * and so are names that begin with a dot unless they are asked for, names that match a pattern (a folder's
  * with all below it), and what Fossil itself keeps in a checkout: its database, the repository, the files of
- * the setting `manifest`. A link counts as a file, never as the folder it points to.
+ * the setting `manifest`. A link counts as a file, never as the folder it points to. Names that are not UTF-8 are found as they can
+ * be shown; nothing can be done with them (stock, too, adds none).
  *
  * Source: Fossil `src/vfile.c`, `src/add.c`.
  */
-import { type Dirent, readdirSync } from "node:fs";
+import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { isReservedName } from "./artifact-names.ts";
 import { compareUtf8 } from "./bytes.ts";
@@ -47,6 +48,8 @@ export function unmanagedFiles(checkout: Checkout, options: ScanOptions = {}): s
       if (isLeftOut(name)) continue;
       if (entry.isDirectory()) {
         if (!isLeftOut(`${name}/`) && checkoutAt(`${checkout.root}/${name}`) === undefined) walk(name);
+        // Not listed, for it cannot be named: it is found itself, so that nobody misses what is in it.
+        if (!isUtf8Name(checkout.root, name)) take(name);
       } else if (entry.isFile() || entry.isSymbolicLink()) take(name);
     }
   };
@@ -55,6 +58,11 @@ export function unmanagedFiles(checkout: Checkout, options: ScanOptions = {}): s
     else take(start);
   }
   return [...found].sort(compareUtf8);
+}
+
+/** Whether a name read from a folder is the one on disk. One that is not UTF-8 was read with U+FFFD in places. */
+export function isUtf8Name(root: string, name: string): boolean {
+  return !name.includes("\ufffd") || lstatSync(`${root}/${name}`, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Folders in which there is nothing, deepest first. */

@@ -115,6 +115,31 @@ describe("what stands in the way", () => {
   });
 });
 
+test("names that are not UTF-8 are left out and told of, as in stock", async () => {
+  using pair = project();
+  const { ours, theirs } = pair.fork();
+  for (const copy of [ours, theirs]) {
+    const named = (...parts: (string | number)[]) =>
+      Buffer.concat(
+        [`${pair.tree(copy)}/`, ...parts].map((part) =>
+          typeof part === "string" ? Buffer.from(part) : Buffer.of(part),
+        ),
+      );
+    mkdirSync(named("in", 0xfe));
+    writeFileSync(named("in", 0xfe, "/x"), "x\n");
+    writeFileSync(named(0xff), "y\n");
+    pair.writeIn(copy, "\ufffd is a character", "of UTF-8\n");
+    pair.writeIn(copy, "back\\slash", "z\n");
+  }
+  const added = await pair.edgesync(ours, "addremove");
+  expect(added.stdout).toBe(pair.fossil(theirs, "addremove").stdout);
+  expect(added.stderr).toMatch(/^\ufffd left out: its name is not UTF-8$/m);
+  expect(added.stderr).toMatch(/^in\ufffd left out: its name is not UTF-8$/m);
+  expect(added.stderr).toMatch(/^back\\slash left out: it has a backslash$/m);
+  expect(pair.fossil(ours, "changes").stdout).toBe(pair.fossil(theirs, "changes").stdout);
+  expect((await pair.edgesync(ours, "extras")).stdout).toContain("in\ufffd\n");
+});
+
 describe("the repository", () => {
   test("has moved", async () => {
     using pair = project();
