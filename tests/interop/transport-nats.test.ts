@@ -54,6 +54,19 @@ function events(link: ExternalLink): LinkEvent["kind"][] {
   return seen;
 }
 
+/** Returns what tells how many bytes of payload a link has published from now on. */
+function countPayloads(link: ExternalLink, onMore: (bytes: number) => void): () => number {
+  let bytes = 0;
+  const publish = link.publish.bind(link);
+  link.publish = (subject, payload, options) => {
+    const isSent = publish(subject, payload, options);
+    if (isSent) bytes += payload.length;
+    onMore(bytes);
+    return isSent;
+  };
+  return () => bytes;
+}
+
 for (const maxPayload of [1_048_576, 8_192]) {
   transportContract(`nats, nats-server, max_payload ${maxPayload}`, async (serve) => {
     const nats = await startNatsServer(`max_payload: ${maxPayload}`);
@@ -203,26 +216,37 @@ describe("a link to nats-server", () => {
     ]);
   });
 
-  test("an exchange in chunks goes on after the server was away", async () => {
-    const first = await started("max_payload: 20000");
-    const [here, there] = [await connected([first.port]), await connected([first.port])];
-    serveNats(there, (message) => message.slice());
-    const large = noise(6_000_000);
-    const restarted = Promise.withResolvers<void>();
-    let isStopped = false;
-    const exchange = transportOver(here, { idleTimeoutMs: 20_000 }).exchange(large, {
-      onProgress: (bytes) => {
-        if (bytes < 1_000_000 || isStopped) return;
+  test.each(["request", "reply"] as const)(
+    "a %s in chunks goes on where it was after the server was away",
+    async (which) => {
+      const first = await started("max_payload: 20000");
+      const [here, there] = [await connected([first.port]), await connected([first.port])];
+      serveNats(there, (message) => message.slice());
+      const large = noise(6_000_000);
+      const restarted = Promise.withResolvers<void>();
+      let isStopped = false;
+      const stopNearTheEnd = (bytes: number) => {
+        if (bytes < 5_500_000 || isStopped) return;
         isStopped = true;
         void first.stop().then(async () => {
           await started("max_payload: 10000", first.port);
           restarted.resolve();
         });
-      },
-    });
-    await restarted.promise;
-    expect(Buffer.compare((await exchange).message, large)).toBe(0);
-  });
+      };
+      const [asked, answered] = [
+        countPayloads(here, which === "request" ? stopNearTheEnd : () => {}),
+        countPayloads(there, which === "reply" ? stopNearTheEnd : () => {}),
+      ];
+      const exchange = transportOver(here, { idleTimeoutMs: 20_000 }).exchange(large);
+      await restarted.promise;
+      expect(Buffer.compare((await exchange).message, large)).toBe(0);
+      // From the beginning again would be eleven millions and a half.
+      const [broken, whole] = which === "request" ? [asked(), answered()] : [answered(), asked()];
+      expect(broken).toBeGreaterThan(5_999_999);
+      expect(broken).toBeLessThan(10_500_000);
+      expect(whole).toBe(6_000_000);
+    },
+  );
 
   test("notices a server that falls silent, and comes back when it speaks again", async () => {
     const nats = await started();
