@@ -27,6 +27,7 @@ import { dirname } from "node:path";
 import type { FilePermission } from "./artifact-types.ts";
 import { type DiskFile, diskFile, readDisk } from "./checkout-disk.ts";
 import { SafeTree } from "./checkout-path.ts";
+import { notUtf8 } from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
 
 /** What a file was before. */
@@ -57,7 +58,9 @@ export class TreeChange {
    * @throws RepoError `unsafe-path`
    */
   path(name: string): string {
-    return String(this.tree.locate(name));
+    const path = this.tree.locate(name);
+    if (typeof path !== "string") throw notUtf8(name);
+    return path;
   }
 
   /** @throws RepoError `unsafe-path` */

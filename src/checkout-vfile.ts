@@ -148,7 +148,7 @@ export function vfileRow({ db }: Checkout, vid: number, name: string): VfileRow 
  * Adds the rows of check-in `vid`, unless some are there. Shunned files get none. Within `Checkout.write`.
  *
  * @param allowMissing files whose content is not here get no row, instead of an error
- * @throws RepoError `content-missing`; NameError `not-a-checkin`
+ * @throws RepoError `content-missing`, `unsafe-path` for a name that is not UTF-8; NameError `not-a-checkin`
  */
 export function loadVfile({ db, repo }: Checkout, vid: Rid, allowMissing = false): void {
   if (db.prepare("SELECT 1 FROM vfile WHERE vid=? LIMIT 1").value(vid) !== undefined) return;
@@ -156,10 +156,19 @@ export function loadVfile({ db, repo }: Checkout, vid: Rid, allowMissing = false
     "INSERT INTO vfile(vid,isexe,islink,rid,mrid,pathname,mhash) VALUES(?1,?2,?3,?4,?4,?5,NULL)",
   );
   for (const { name, hash, permission, rid, size } of listFiles(repo, vid)) {
+    if (!name.isWellFormed()) throw notUtf8(name);
     if (rid !== undefined && size !== undefined) {
       insert.run(vid, permission === "x" ? 1 : 0, permission === "l" ? 1 : 0, rid, name);
     } else if (!allowMissing && !repo.content.isShunned(hash)) throw missingContent(name, hash);
   }
+}
+
+/** Rows hold text, and would name another file. */
+export function notUtf8(name: string): RepoError {
+  return new RepoError("unsafe-path", `${JSON.stringify(name)} is not written: its name is not UTF-8`, {
+    hint: "rename it in a check-in made elsewhere, or write the files with edgesync repo extract",
+    data: { name },
+  });
 }
 
 function missingContent(name: string, hash: Hash): RepoError {

@@ -49,7 +49,8 @@ async function repositoryOf(
       "U dev",
     ];
     const body = `${cards.join("\n")}\n`;
-    parent = put(utf8(`${body}Z ${md5Hex(utf8(body))}\n`));
+    const bytes = Buffer.from(body, "latin1");
+    parent = put(Buffer.concat([bytes, Buffer.from(`Z ${md5Hex(bytes)}\n`)]));
   }
   const repository = temp.join(`${label}.fossil`);
   const made = await cli(["repo", "reconstruct", repository, parts]);
@@ -105,6 +106,31 @@ describe.each(HOSTILE)("%s", (label, files) => {
     expect(existsSync(join(target, files.at(-1)!.name))).toBe(false);
     expect(readdirSync(OUTSIDE)).toEqual([]);
   });
+});
+
+test("a name that is not UTF-8 is written by extract alone", async () => {
+  const repository = await repositoryOf("latin", [
+    ["safe", [GOOD]],
+    ["evil", [GOOD, { name: "caf\xe9", content: "x\n" }]],
+  ]);
+  const tree = temp.folder("latin-tree");
+  expect((await cli(["repo", "open", "-R", repository, "-C", tree, "safe"])).code).toBe(0);
+  for (const words of [
+    ["co", "evil"],
+    ["update", "evil"],
+    ["merge", "evil"],
+  ]) {
+    const { code, stderr } = await cli(["repo", ...words, "-C", tree]);
+    expect([words, code, stderr]).toEqual([words, 1, expect.stringContaining("its name is not UTF-8")]);
+    expect((await cli(["repo", "changes", "-C", tree])).stdout).toBe("");
+  }
+  const target = temp.folder("latin-files");
+  const extracted = await cli(["repo", "extract", "-R", repository, "--version", "evil", "-o", target]);
+  expect(extracted).toMatchObject({ code: 0 });
+  const names = readdirSync(Buffer.from(target), { encoding: "buffer" }).map((name) =>
+    name.toString("latin1"),
+  );
+  expect(names.sort()).toEqual(["caf\xe9", "good"]);
 });
 
 test("names that belong to the checkout are left out, as in stock", async () => {
