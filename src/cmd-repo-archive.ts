@@ -50,7 +50,9 @@ function archiving(what: string, ending: string, format: Format) {
     description: `writes the files of a check-in as ${what}`,
     args: {
       version: positional({ description: "the check-in", required: true }),
-      output: positional({ description: "the archive; - for standard output", required: true }),
+      output: positional({
+        description: `the archive; - for standard output; else named after project, date and hash, .${ending}`,
+      }),
       name: option({ description: "the folder on top; empty for none", valueHint: "NAME" }, text),
       include: option({ description: "only files that match", valueHint: "GLOBS" }, text),
       exclude: option({ description: "no files that match", valueHint: "GLOBS", alias: ["X"] }, text),
@@ -89,12 +91,14 @@ function archiving(what: string, ending: string, format: Format) {
           ...(args.exclude !== undefined && { exclude: new GlobList(args.exclude) }),
         });
         const noted = noting(entries, names, context);
-        const size = await writeWhole(args.output, context, (write) =>
+        const output = args.output ?? `${archiveName(repo, checkIn)}.${ending}`;
+        const size = await writeWhole(output, context, (write) =>
           format(noted, archiveTime(repo, checkIn), write),
         );
-        if (args.output === "-") return;
-        context.out.result({ file: args.output, size, files: names }, () =>
-          args.list ? names.map((name) => `${name}\n`).join("") : "",
+        if (output === "-") return;
+        const said = [...(args.output === undefined ? [output] : []), ...(args.list ? names : [])];
+        context.out.result({ file: output, size, files: names }, () =>
+          said.map((line) => `${line}\n`).join(""),
         );
       });
     },

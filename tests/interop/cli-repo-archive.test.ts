@@ -178,7 +178,7 @@ test("bad use", async () => {
   for (const [words, code] of [
     [["zip", "none", folder.join("x.zip")], 1],
     [["zip", "one", folder.join("no/such/x.zip")], 1],
-    [["tar", "one"], 2],
+    [["tar"], 2],
     [["tar", "one", "-", "--list"], 2],
   ] as const) {
     expect(await cli(["repo", ...words, ...at])).toMatchObject({ code, stdout: "" });
@@ -186,4 +186,17 @@ test("bad use", async () => {
   expect(readdirSync(folder.path).filter((name) => name.endsWith(".part"))).toEqual([]);
   const piped = await cli(["repo", "zip", "one", "-", ...at]);
   expect(Object.keys(unzipSync(piped.bytes))).toHaveLength(40);
+});
+
+test("without a name the archive is called after project, date and hash", async () => {
+  const here = new TempDir("archive-name");
+  for (const [command, ending] of [
+    ["zip", "zip"],
+    ["tar", "tar.gz"],
+  ]) {
+    const said = await ok(["repo", command!, "tip", ...at, "-C", here.path]);
+    expect(said).toMatch(new RegExp(`^[\\w-]+-\\d{14}-[0-9a-f]{10}\\.${ending}\\n$`));
+    expect(existsSync(here.join(said.trim()))).toBe(true);
+  }
+  here.remove();
 });
