@@ -86,7 +86,7 @@ export function vfileRows({ db }: Checkout, vid: number): VfileRow[] {
  * may be very many of them.
  */
 const IS_QUIET = `(chnged=0 AND deleted=0 AND rid>0 AND mrid=rid AND mtime IS NOT NULL
-  AND coalesce(islink,0)=0 AND coalesce(isexe,0) IN (0,1) AND coalesce(origname,pathname)=pathname)`;
+  AND coalesce(islink,0)=0 AND coalesce(isexe,0) IN (0,1) AND (origname IS NULL OR origname=pathname))`;
 
 /** Quiet rows, column by column, in one order. */
 export interface QuietFiles {
