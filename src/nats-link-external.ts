@@ -352,7 +352,9 @@ function parseServer(written: string): ServerAddress {
       "nats-url",
       `${written.replace(/\/\/[^@]*@/, "//")} is not the address of a NATS server`,
       {
-        hint: "expected nats://HOST[:PORT] or tls://HOST[:PORT]",
+        hint: /^wss?:/i.test(written)
+          ? "WebSocket cannot be used: name the port for clients, nats://HOST[:PORT] or tls://HOST[:PORT]"
+          : "expected nats://HOST[:PORT] or tls://HOST[:PORT]",
       },
     );
   }

@@ -125,6 +125,18 @@ describe("a link to nats-server", () => {
     expect(untrusted.code).toBe("nats-unreachable");
   });
 
+  test.each([
+    ["ws://h:80", /^WebSocket cannot be used/],
+    ["http://h", /^expected nats:/],
+    ["nats://u:hidden@h:99999", /^expected nats:/],
+    ["nats://h/path", /^expected nats:/],
+    ["", /^expected nats:/],
+  ])("%p is no address of a server", async (address, hint) => {
+    const error = await linkTo([], { servers: [address] }).catch((cause: UsageError) => cause);
+    expect(error).toMatchObject({ code: "nats-url", hint: expect.stringMatching(hint) });
+    expect(String(error)).not.toContain("hidden");
+  });
+
   test("is let in with the JWT of a user of an operator's account", async () => {
     const [operator, account, user] = [nkeys.createOperator(), nkeys.createAccount(), nkeys.createUser()];
     /** Claims signed as nsc does it; `nats` says what they are about. */
