@@ -9,8 +9,10 @@ import type { CliContext } from "./cli-context.ts";
 import { columns } from "./cli-output.ts";
 import { worksInCheckout } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
+import { suggest } from "./cli-suggest.ts";
 import { NameError, UsageError } from "./errors.ts";
 import type { Repo } from "./repo.ts";
+import { SETTING_NAMES } from "./repo-setting-names.ts";
 
 /** What makes the repository what it is: a change would cut it off from its peers or from stock. */
 const FIXED = new Set(["project-code", "server-code", "content-schema", "aux-schema"]);
@@ -55,7 +57,7 @@ const getCommand = command({
   examples: [{ line: "edgesync repo config get project-code", about: "its value alone" }],
   run: async ({ name }, context) => {
     const found = await withRepository(context, "read", ({ repo }) => settingsHere(repo, context).find(name));
-    if (found === undefined) throw new NameError("unset", `${name} is not set`);
+    if (found === undefined) throw unset(name);
     context.out.result({ ...found }, () => `${found.value}\n`);
   },
 });
@@ -82,6 +84,7 @@ const setCommand = command({
       throw new UsageError("missing-argument", "give either VALUE or --unset");
     if (FIXED.has(name)) throw new UsageError("fixed-setting", `${name} cannot be changed`);
     await withRepository(context, "write", ({ repo }) => {
+      if (value !== undefined) warnOfTypo(repo, name, context);
       if (value === undefined) repo.config.unset(name);
       else repo.config.set(name, value);
       if (!VERSIONED_SETTINGS.has(name)) return;
@@ -91,3 +94,19 @@ const setCommand = command({
     context.out.result({ name, value: value ?? null }, () => "");
   },
 });
+
+/** Any name may be set, so one that is nearly a known one is only pointed out. */
+function warnOfTypo({ config }: Repo, name: string, { out }: CliContext): void {
+  if (SETTING_NAMES.includes(name) || config.get(name) !== undefined) return;
+  const near = suggest(name, SETTING_NAMES);
+  if (near !== undefined) out.note(`WARNING: no setting ${name} is known; did you mean ${near}?`);
+}
+
+function unset(name: string): NameError {
+  const near = SETTING_NAMES.includes(name) ? undefined : suggest(name, SETTING_NAMES);
+  return new NameError(
+    "unset",
+    `${name} is not set`,
+    near === undefined ? {} : { hint: `did you mean ${near}?` },
+  );
+}

@@ -94,3 +94,14 @@ test("which value of a setting holds, and where it is from", async () => {
   ]);
   expect(outside.stdout).toBe("*.other\n");
 });
+
+test("a mistyped name is pointed out", async () => {
+  using folder = new TempDir("typos");
+  const repository = folder.join("p.fossil");
+  await cli(["repo", "new", repository]);
+  const run = (...words: string[]) => cli(["repo", "config", ...words, "-R", repository]);
+  expect((await run("set", "autosnc", "off")).stderr).toContain("did you mean autosync?");
+  expect((await run("set", "autosync", "off")).stderr).toBe("");
+  expect((await run("set", "our-own-setting", "x")).stderr).toBe("");
+  expect((await run("get", "ignore-globs")).stderr).toContain("did you mean ignore-glob?");
+});
