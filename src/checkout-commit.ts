@@ -200,7 +200,7 @@ function readTree(
     if (deleted === 0 && (file.chnged !== 0 || readsAll)) {
       const [known, isLarge] = [hashes.get(file.mrid), disk!.size > KEPT_FILE_MAX_BYTES];
       if (file.chnged !== 0) refuseLarge(name, disk!.size, rules, request);
-      const content = isLarge && file.chnged === 0 ? undefined : readDisk(path, allowLinks);
+      const content = isLarge && file.chnged === 0 ? undefined : readDisk(path, allowLinks, disk);
       const isSame =
         content === undefined ? diskMatches(path, known!, allowLinks) : known && hashMatches(content, known);
       if (file.chnged === 0 && !isSame) now = { ...file, chnged: CHANGE.edited };

@@ -41,15 +41,17 @@ export function diskFile(path: string, allowLinks: boolean): DiskFile | undefine
   return stats && describe(stats);
 }
 
-/** The content of a file; of a link, with `allowLinks`, the path it points to.
+/**
+ * The content of a file; of a link, with `allowLinks`, the path it points to.
  *
+ * @param seen what `diskFile` has just said of it, which spares a look
  * @throws RepoError `file-unreadable`; LimitError `artifact-size`
  */
-export function readDisk(path: string, allowLinks: boolean): Uint8Array {
+export function readDisk(path: string, allowLinks: boolean, seen?: DiskFile): Uint8Array {
   try {
-    const stats = statsOf(path, allowLinks);
-    if (stats?.isSymbolicLink()) return new Uint8Array(readlinkSync(path, { encoding: "buffer" }));
-    if ((stats?.size ?? 0) > ARTIFACT_MAX_BYTES) throw tooLarge(path, stats!.size);
+    const { kind, size } = seen ?? diskFile(path, allowLinks) ?? { kind: "file", size: 0 };
+    if (kind === "link") return new Uint8Array(readlinkSync(path, { encoding: "buffer" }));
+    if (size > ARTIFACT_MAX_BYTES) throw tooLarge(path, size);
     return readFileSync(path);
   } catch (cause) {
     throw cause instanceof LimitError ? cause : unreadable(path, cause);

@@ -27,8 +27,7 @@ export function filesChecksum(
         data: { name, hash },
       });
     }
-    md5.update(encodeText(name));
-    md5.update(` ${bytes.length}\n`);
+    md5.update(encodeText(`${name} ${bytes.length}\n`));
     md5.update(bytes);
   }
   return md5.digest("hex");
