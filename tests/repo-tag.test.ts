@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { type Hash, sha1Hex } from "../src/hash.ts";
 import type { EpochMs } from "../src/julian.ts";
 import type { Rid } from "../src/repo-content.ts";
@@ -191,4 +192,63 @@ describe("what tags change elsewhere", () => {
     tag(child, "private", singleton, 1);
     expect([root, child].map((rid) => scratch.repo.content.isPrivate(rid))).toEqual([false, true]);
   });
+});
+
+/**
+ * The rules in one sentence each, for tags that come in the order of their dates: a tag of an artifact's own counts, the newest of
+ * them; else that of the nearest ancestor along first parents that has one of its own, when it propagates; else none.
+ */
+test("any tags on any tree are as the model has them", () => {
+  let round = 0;
+  const node = fc.nat({ max: 11 });
+  const type = fc.constantFrom(cancel, singleton, propagating);
+  const tree = fc.array(fc.record({ parent: node, merged: fc.option(node) }), {
+    minLength: 11,
+    maxLength: 11,
+  });
+  const sets = fc.array(fc.record({ node, name: fc.constantFrom("x", "y"), type }), { maxLength: 14 });
+  fc.assert(
+    fc.property(tree, sets, fc.nat({ max: 11 }), (links, tags, late) => {
+      round++;
+      const parents = [undefined, ...links.map(({ parent }, i) => parent % (i + 1))];
+      const rids: Rid[] = [];
+      // Some artifacts come after the tags: what their parents have is handed on to them then.
+      const isLate = (i: number): boolean => i > 0 && (i > late || isLate(parents[i]!));
+      for (const [i, parent] of parents.entries()) {
+        const rid = artifact(`${round} ${i}`);
+        if (parent !== undefined && !isLate(i)) link(rid, rids[parent]!);
+        rids.push(rid);
+      }
+      for (const [i, { merged }] of links.entries()) {
+        if (merged !== null && merged <= i && merged !== parents[i + 1]) link(rids[i + 1]!, rids[merged]!, 0);
+      }
+      for (const [minute, { node, name, type }] of tags.entries()) {
+        tag(rids[node]!, name, type, minute, `${minute}`);
+      }
+      for (const [i, parent] of parents.entries()) {
+        if (parent === undefined || !isLate(i)) continue;
+        link(rids[i]!, rids[parent]!);
+        propagateTags(context, rids[parent]!);
+      }
+      const own = (i: number, name: string) =>
+        tags
+          .map((set, minute) => ({ ...set, minute }))
+          .findLast((set) => set.node === i && set.name === name);
+      const expected = (i: number, name: string): string | undefined => {
+        const direct = own(i, name);
+        if (direct !== undefined) return `${direct.type} ${direct.minute}`;
+        for (let at = parents[i]; at !== undefined; at = parents[at]) {
+          const above = own(at, name);
+          if (above === undefined) continue;
+          return above.type === propagating ? `${propagating}* ${above.minute}` : undefined;
+        }
+        return undefined;
+      };
+      for (const [i, rid] of rids.entries()) {
+        const found = tagsOf(rid);
+        for (const name of ["x", "y"]) expect([i, name, found[name]]).toEqual([i, name, expected(i, name)]);
+      }
+    }),
+    { seed: 7, numRuns: 150 },
+  );
 });
