@@ -5,8 +5,9 @@
  *
  * Source: Fossil `src/diff.c`, `annotate_file`.
  */
-import { MatchTarget } from "./diff-match.ts";
+import { EMPTY } from "./bytes.ts";
 import { type DiffOptions, LINE_KEYS, splitLines } from "./diff-text.ts";
+import { LineOwners } from "./diff-versions.ts";
 import { NameError, RepoError } from "./errors.ts";
 import type { Hash } from "./hash.ts";
 import { type EpochMs, fromJulian } from "./julian.ts";
@@ -59,80 +60,70 @@ export function annotate(repo: Repo, checkIn: Rid, name: string, options: Annota
     });
   }
   const rows = options.limit === undefined ? all : all.slice(0, options.limit);
-  const lines = linesOf(repo, newest);
+  const lines = splitLines(contentOf(repo, newest), true);
   if (lines === undefined) throw new RepoError("binary", `${JSON.stringify(name)} is no text`);
-  const owner = new Int32Array(lines.length).fill(-1);
-  let openCount = lines.length;
-  const target = new MatchTarget(lines, LINE_KEYS[options.ignore ?? "nothing"]);
+  const found = new LineOwners(lines, LINE_KEYS[options.ignore ?? "nothing"]);
   for (const [i, row] of rows.slice(1).entries()) {
-    if (openCount === 0) break;
-    const older = linesOf(repo, row);
-    if (older === undefined) continue;
-    let at = 0;
-    for (const { copied, inserted } of target.editsFrom(older)) {
-      at += copied;
-      for (const end = at + inserted; at < end; at++) {
-        if (owner[at] !== -1) continue;
-        owner[at] = i;
-        openCount--;
-      }
-    }
+    if (found.openCount === 0) break;
+    found.compare(contentOf(repo, row), i);
   }
+  const { owners } = found;
   const isWhole = rows.length === all.length && origin === undefined;
   return {
     versions: rows,
     lines: lines.map((text, i) => ({
       text,
-      version: owner[i] === -1 ? (isWhole ? rows.length - 1 : undefined) : owner[i]!,
+      version: owners[i] === -1 ? (isWhole ? rows.length - 1 : undefined) : owners[i]!,
     })),
   };
 }
 
-type VersionRow = [Rid, Hash | null, Hash, number, string | null, number];
-
-/** The versions of a file among the rows `ancestor(rid, generation)`. */
-const VERSIONS_SQL = `
-  SELECT DISTINCT m.fid, f.uuid, b.uuid, e.mtime, coalesce(e.euser, e.user), a.generation
-  FROM filename n JOIN mlink m ON m.fnid=n.fnid JOIN ancestor a ON a.rid=m.mid
-  JOIN event e ON e.objid=m.mid JOIN blob b ON b.rid=m.mid LEFT JOIN blob f ON f.rid=m.fid
-  WHERE n.name=?2 AND m.mid<>m.pid ORDER BY a.generation`;
+type VersionRow = [Rid, Rid, Hash | null, Hash, number, string | null];
 
 function versionsOf(repo: Repo, checkIn: Rid, name: string): Row[] {
-  return repo.db
+  const ancestors = repo.db
     .prepare(
-      `WITH RECURSIVE ancestor(rid, generation) AS (
-         VALUES(?1, 1) UNION ALL
-         SELECT p.pid, a.generation+1 FROM ancestor a JOIN plink p ON p.cid=a.rid AND p.isprim)
-       ${VERSIONS_SQL}`,
+      `WITH RECURSIVE ancestor(rid) AS (
+         VALUES(?1) UNION SELECT p.pid FROM ancestor a JOIN plink p ON p.cid=a.rid AND p.isprim)
+       SELECT rid FROM ancestor`,
     )
-    .values<VersionRow>(checkIn, name)
-    .map(toRow);
+    .values<[Rid]>(checkIn)
+    .map(([rid]) => rid);
+  return versionsAlong(repo, ancestors, name);
 }
 
 /** @throws NameError `no-path` */
 function versionsTowards(repo: Repo, checkIn: Rid, origin: Rid, name: string): Row[] {
   const path = shortestPath(repo, checkIn, origin, true);
-  if (path === undefined) {
-    const short = (rid: Rid) => repo.content.hashOf(rid).slice(0, 10);
-    throw new NameError(
-      "no-path",
-      `no way of first parents leads from ${short(checkIn)} to ${short(origin)}`,
-    );
-  }
+  if (path !== undefined) return versionsAlong(repo, path, name);
+  const short = (rid: Rid) => repo.content.hashOf(rid).slice(0, 10);
+  throw new NameError("no-path", `no way of first parents leads from ${short(checkIn)} to ${short(origin)}`);
+}
+
+/** The versions of a file on a way of check-ins, in its order. Joined here: SQLite would go the whole way for each version. */
+function versionsAlong(repo: Repo, checkIns: readonly Rid[], name: string): Row[] {
+  const places = new Map(checkIns.map((rid, i) => [rid, i]));
   return repo.db
-    .prepare(`WITH ancestor(rid, generation) AS (SELECT value, key FROM json_each(?1)) ${VERSIONS_SQL}`)
-    .values<VersionRow>(JSON.stringify(path), name)
+    .prepare(
+      `SELECT DISTINCT m.mid, m.fid, f.uuid, b.uuid, e.mtime, coalesce(e.euser, e.user)
+       FROM filename n JOIN mlink m ON m.fnid=n.fnid
+       JOIN event e ON e.objid=m.mid JOIN blob b ON b.rid=m.mid LEFT JOIN blob f ON f.rid=m.fid
+       WHERE n.name=? AND m.mid<>m.pid`,
+    )
+    .values<VersionRow>(name)
+    .filter(([checkIn]) => places.has(checkIn))
+    .sort(([a], [b]) => places.get(a)! - places.get(b)!)
     .map(toRow);
 }
 
-function toRow([rid, hash, checkIn, mtime, user]: VersionRow): Row {
+function toRow([, rid, hash, checkIn, mtime, user]: VersionRow): Row {
   return { rid, hash: hash ?? undefined, checkIn, date: fromJulian(mtime), user: user ?? "" };
 }
 
-function linesOf(repo: Repo, { rid, hash }: Row): string[] | undefined {
-  if (hash === undefined) return [];
+function contentOf(repo: Repo, { rid, hash }: Row): Uint8Array {
+  if (hash === undefined) return EMPTY;
   const content = repo.content.get(rid);
-  if (content !== undefined) return splitLines(content, true);
+  if (content !== undefined) return content;
   throw new RepoError("content-missing", `the content of artifact ${hash} is not in this repository`, {
     hint: "sync with a peer that has it",
   });

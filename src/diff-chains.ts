@@ -65,6 +65,31 @@ export class LineChains {
   }
 }
 
+/** Lines of a text by number instead of by text. */
+export interface LineIndex {
+  /** By text of a line. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** By line, equal for lines that are equal. */
+  readonly ids2: Int32Array;
+  /** Where lines are. */
+  readonly chains: LineChains;
+}
+
+export function indexLines(keys: readonly string[], residueOf: Residue): LineIndex {
+  const ids = new Map<string, number>();
+  const ids2 = new Int32Array(keys.length);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]!;
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = ids.size;
+      ids.set(key, id);
+    }
+    ids2[i] = id;
+  }
+  return { ids, ids2, chains: new LineChains([...ids.keys()], ids2, residueOf) };
+}
+
 /** The chain of a line, known by its residue and length, among `count`. */
 function chainOf(residue: number, length: number, count: number): number {
   return ((residue % count) * LENGTH_FACTOR + length) % count;

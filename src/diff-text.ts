@@ -14,7 +14,8 @@
  * Source of the rules: Fossil `src/diff.c`, `text_diff` and `contextDiff`.
  */
 import { latin1, utf8 } from "./bytes.ts";
-import { type Edit, matchLines, trimTrailing } from "./diff-match.ts";
+import { trimTrailing } from "./diff-block.ts";
+import { type Edit, matchLines } from "./diff-match.ts";
 import { DIFF_LINE_MAX_BYTES } from "./limits.ts";
 
 export interface DiffOptions {
