@@ -54,6 +54,8 @@ const ROUNDS_PER_SYNC_MAX = 100;
 /** By which all machines of a world together may make the process grow; looked at now and then. */
 const MEMORY_GROWTH_MAX_MB = 600;
 const MEMORY_LOOK_EVERY = 64;
+/** A liar looks again after so long. */
+const WAIT_MS = 60_000;
 /** Without an artifact either way. */
 const IDLE_ROUNDS_MAX = 12;
 const ENOUGH_PAGES = 1_073_741_823;
@@ -487,7 +489,10 @@ class World {
     }
   }
 
-  private async lie(node: SimulatedNode, { lie, seed }: Extract<Step, { kind: "liar" }>): Promise<void> {
+  private async lie(
+    node: SimulatedNode,
+    { lie, seed }: Pick<Extract<Step, { kind: "liar" }>, "lie" | "seed">,
+  ): Promise<void> {
     if (!node.isUp) return;
     const dice = new Dice(seed);
     if (isServerLie(lie)) {
@@ -507,7 +512,16 @@ class World {
     const projectCode = node.repo.config.get("project-code")!;
     const { privateHashes } = this;
     const letter = lieAsClient(lie, dice, { projectCode, recorded, privateHashes });
-    await node
+    // Who asks for what is private asks when and where there is some.
+    if (lie === "private-gimme" && privateHashes.size === 0 && this.timeline.now + WAIT_MS < WORK_MS) {
+      this.timeline.after(WAIT_MS, () => void this.lie(node, { lie, seed }));
+      return;
+    }
+    const asked =
+      lie === "private-gimme"
+        ? (this.nodes.find((one) => one.isUp && privateHoldings(one.repo).length > 0) ?? node)
+        : node;
+    await asked
       .endpoint()
       ?.serve(letter)
       .catch(() => {});
