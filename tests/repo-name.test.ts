@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { EMPTY, utf8 } from "../src/bytes.ts";
 import { NameError } from "../src/errors.ts";
 import { type EpochMs, parseDate } from "../src/julian.ts";
@@ -339,4 +340,46 @@ describe("timeline", () => {
       'Delete wiki page "Gone" (user: eve)',
     ]);
   });
+});
+
+/** A prefix of 4 digits or more stands for the one artifact whose hash begins with it; of several none is taken, and all are named. */
+test("prefixes of hashes, of any artifacts", () => {
+  using scratch = new ScratchRepo();
+  const { db, content } = scratch.repo;
+  // Stored as an empty artifact: only the names count here.
+  const insert = db.prepare("INSERT INTO blob(size,uuid,content) VALUES(0,?,x'')");
+  const digit = fc.constantFrom("a", "b");
+  const hash = fc
+    .array(digit, { minLength: 40, maxLength: 40 })
+    .map((digits) => `ab${digits.join("")}`.slice(0, 40));
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(hash, { minLength: 1, maxLength: 8 }),
+      fc.nat(),
+      fc.integer({ min: 4, max: 40 }),
+      (hashes, pick, length) => {
+        db.exec("DELETE FROM blob");
+        for (const one of hashes) insert.run(one);
+        const prefix = hashes[pick % hashes.length]!.slice(0, length);
+        const meant = hashes.filter((one) => one.startsWith(prefix));
+        if (meant.length === 1) {
+          expect(content.hashOf(findName(scratch.repo, prefix.toUpperCase())!) as string).toBe(meant[0]!);
+          return;
+        }
+        const candidates = (() => {
+          try {
+            return String(resolveName(scratch.repo, prefix));
+          } catch (error) {
+            if (!(error instanceof NameError)) throw error;
+            return [
+              error.code,
+              (error.data["candidates"] as NameCandidate[]).map((one) => one.hash as string).sort(),
+            ];
+          }
+        })();
+        expect(candidates).toEqual(["name-ambiguous", [...meant].sort()]);
+      },
+    ),
+    { seed: 3, numRuns: 200 },
+  );
 });
