@@ -88,7 +88,7 @@ interface FileState {
 function stateOf(tree: TreeChange, name: string): FileState | undefined {
   const disk = tree.stat(name);
   if (disk === undefined || disk.kind === "other") return undefined;
-  return { permission: disk.permission, content: readDisk(tree.path(name), tree.allowLinks) };
+  return { permission: disk.permission, content: readDisk(tree.path(name), tree.allowLinks, disk) };
 }
 
 function columns(state: FileState | undefined): [number, number, number, Uint8Array | null] {

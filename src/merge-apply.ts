@@ -14,8 +14,10 @@ import type { TreeChange } from "./checkout-tree.ts";
 import { UndoLog } from "./checkout-undo.ts";
 import { CHANGE, MERGE_ID, permissionOf } from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
+import type { Hash } from "./hash.ts";
 import { type ConflictKind, keepConflict } from "./merge-conflict.ts";
 import { findEnds, type MergeEnds, type MergeRequest } from "./merge-ends.ts";
+import type { MergeFile } from "./merge-names.ts";
 import { type MergePlan, type PresentFile, planMerge, type SharedFile } from "./merge-plan.ts";
 import { renameMerged } from "./merge-rename-files.ts";
 import { writeSidecars } from "./merge-sidecar.ts";
@@ -173,7 +175,7 @@ class Merger {
         chnged,
         isexe,
         merged.islink,
-        merged.rid === current.rid ? null : checkout.repo.content.hashOf(merged.rid as Rid),
+        merged.rid === current.rid ? null : this.hashOf(merged),
         current.id,
       );
   }
@@ -187,13 +189,17 @@ class Merger {
     else if (strategy === "binary" || strategy === "fork") this.conflict(file, strategy, { strategy });
     else if (strategy === "last-writer") this.takeLast(file);
     else this.mergeText(file);
-    const { db, repo } = this.work.checkout;
+    const { db } = this.work.checkout;
     db.prepare("UPDATE vfile SET mtime=0 WHERE id=?").run(current.id);
     db.prepare("INSERT OR IGNORE INTO vmerge(id,merge,mhash) VALUES(?,?,?)").run(
       current.id,
       merged.rid,
-      repo.content.hashOf(merged.rid as Rid),
+      this.hashOf(merged),
     );
+  }
+
+  private hashOf({ rid, hash }: MergeFile): Hash {
+    return hash ?? this.work.checkout.repo.content.hashOf(rid as Rid);
   }
 
   private mergeText(file: SharedFile): void {
@@ -227,7 +233,12 @@ class Merger {
 
   private merged(file: SharedFile, strategy: MergeStrategy): void {
     this.events.push({ what: "MERGE", name: file.name, strategy });
-    this.stat.note(file, { op: "MERGE", sizeBefore: this.work.tree.stat(file.name)?.size });
+    this.stat.note(file, { op: "MERGE", sizeBefore: this.sizeBefore(file) });
+  }
+
+  /** Of a file that was changed in the working tree. */
+  private sizeBefore({ name, current }: PresentFile): number | undefined {
+    return current.chnged === 0 ? undefined : this.work.tree.stat(name)?.size;
   }
 
   private conflict(
@@ -240,7 +251,7 @@ class Merger {
     this.events.push({ what, name, conflict: kind, ...more });
     this.stat.note(file, {
       op: what === "DELETE" ? "DELETE" : kind === "text" ? "CONFLICT" : "ERROR",
-      sizeBefore: this.work.tree.stat(name)?.size,
+      sizeBefore: this.sizeBefore(file),
       conflictCount: more.conflictCount ?? 1,
       message: MESSAGES[kind],
     });
@@ -316,7 +327,7 @@ class Merger {
     const disk = tree.stat(name);
     return disk === undefined || disk.kind === "other"
       ? undefined
-      : readDisk(tree.path(name), tree.allowLinks);
+      : readDisk(tree.path(name), tree.allowLinks, disk);
   }
 
   /** @throws RepoError `file-missing` */

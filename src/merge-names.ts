@@ -15,6 +15,7 @@
  *
  * Source: Fossil `src/merge.c`, table FV.
  */
+import type { Hash } from "./hash.ts";
 import type { Rename } from "./merge-renames.ts";
 
 export type Side = "v" | "p" | "m" | "n";
@@ -23,6 +24,8 @@ export type Side = "v" | "p" | "m" | "n";
 export interface MergeFile {
   readonly name: string;
   readonly rid: number;
+  /** Of a file of P or M: its content's. */
+  readonly hash?: Hash;
   readonly isexe: number;
   readonly islink: number;
 }

@@ -64,30 +64,55 @@ export class PivotFinder {
   }
 
   private parentsOf(rid: Rid): readonly Parent[] {
-    let found = this.parents.get(rid);
-    if (found === undefined) {
-      found = this.repo.db
-        .prepare(
-          `SELECT p.pid, p.isprim, coalesce(e.mtime,0) FROM plink p LEFT JOIN event e ON e.objid=p.pid WHERE p.cid=?`,
-        )
-        .values<[Rid, number, number]>(rid)
-        .map(([parent, isPrimary, mtime]) => ({ rid: parent, isPrimary: isPrimary !== 0, mtime }));
-      this.parents.set(rid, found);
-    }
-    return found;
+    if (!this.parents.has(rid)) this.readFrom(rid);
+    return this.parents.get(rid)!;
   }
 
   private childrenOf(rid: Rid): readonly Relative[] {
-    let found = this.children.get(rid);
-    if (found === undefined) {
-      found = this.repo.db
-        .prepare("SELECT cid, isprim FROM plink WHERE pid=?")
-        .values<[Rid, number]>(rid)
-        .map(([child, isPrimary]) => ({ rid: child, isPrimary: isPrimary !== 0 }));
-      this.children.set(rid, found);
-    }
-    return found;
+    if (!this.children.has(rid)) this.readFrom(rid);
+    return this.children.get(rid)!;
   }
+
+  /** Reads the relatives of a check-in and of those before it, which will be asked for next. */
+  private readFrom(rid: Rid): void {
+    const { db } = this.repo;
+    const parents = db
+      .prepare(
+        `${ABOVE_SQL}
+         SELECT a.rid, p.pid, p.isprim, coalesce(e.mtime,0)
+         FROM above a LEFT JOIN plink p ON p.cid=a.rid LEFT JOIN event e ON e.objid=p.pid`,
+      )
+      .values<[Rid, Rid | null, number, number]>(rid, READ_COUNT);
+    const children = db
+      .prepare(`${ABOVE_SQL} SELECT a.rid, p.cid, p.isprim FROM above a LEFT JOIN plink p ON p.pid=a.rid`)
+      .values<[Rid, Rid | null, number]>(rid, READ_COUNT);
+    gather(this.parents, parents, (parent, isPrimary, mtime) => ({ rid: parent, isPrimary, mtime }));
+    gather(this.children, children, (child, isPrimary) => ({ rid: child, isPrimary }));
+  }
+}
+
+/** Check-ins read at a time. */
+const READ_COUNT = 200;
+const ABOVE_SQL = `WITH RECURSIVE above(rid) AS (
+  VALUES(?1) UNION SELECT p.pid FROM above a JOIN plink p ON p.cid=a.rid LIMIT ?2)`;
+
+/** Adds to `known` the relatives of those that it has none of yet. */
+function gather<T>(
+  known: Map<Rid, readonly T[]>,
+  rows: readonly (readonly [Rid, Rid | null, number, ...number[]])[],
+  toRelative: (rid: Rid, isPrimary: boolean, mtime: number) => T,
+): void {
+  const found = new Map<Rid, T[]>();
+  for (const [rid, relative, isPrimary, mtime = 0] of rows) {
+    if (known.has(rid)) continue;
+    let relatives = found.get(rid);
+    if (relatives === undefined) {
+      relatives = [];
+      found.set(rid, relatives);
+    }
+    if (relative !== null) relatives.push(toRelative(relative, isPrimary !== 0, mtime));
+  }
+  for (const [rid, relatives] of found) known.set(rid, relatives);
 }
 
 class PivotSearch {

@@ -145,7 +145,7 @@ function toCurrent(row: TrackedFile): CurrentFile {
 function filesOf({ repo }: Checkout, checkIn: Rid, allowMissing: boolean): MergeFile[] {
   return listFiles(repo, checkIn).flatMap(({ name, hash, permission, rid, size }) => {
     if (rid !== undefined && size !== undefined) {
-      return [{ name, rid, isexe: permission === "x" ? 1 : 0, islink: permission === "l" ? 1 : 0 }];
+      return [{ name, rid, hash, isexe: permission === "x" ? 1 : 0, islink: permission === "l" ? 1 : 0 }];
     }
     if (allowMissing || repo.content.isShunned(hash)) return [];
     throw new RepoError("content-missing", `the content of ${JSON.stringify(name)} (${hash}) is not here`, {
