@@ -13,12 +13,13 @@ import { concat, utf8 } from "./bytes.ts";
 import type { CheckoutSettings } from "./checkout-settings.ts";
 import { runShell } from "./cli-shell.ts";
 import { RepoError } from "./errors.ts";
+import type { Signer } from "./repo-sign.ts";
 
 const DEFAULT_COMMAND = "gpg --clearsign -o ";
 const SSH_HEAD = "-----BEGIN SSH SIGNED MESSAGE-----\n\n";
 
 /** What signs a manifest; `undefined` when the settings ask for no signature. */
-export function signer(settings: CheckoutSettings): ((manifest: Uint8Array) => Uint8Array) | undefined {
+export function signer(settings: CheckoutSettings): Signer | undefined {
   if (!settings.isOn("clearsign", false) || settings.isOn("omitsign", false)) return undefined;
   const command = settings.get("pgp-command") ?? DEFAULT_COMMAND;
   if (/^(?:off|no|false|0)$/i.test(command.trim())) return undefined;

@@ -1,10 +1,12 @@
 /** Options that say in whose name, and as of when, an artifact is made. */
+import type { CheckoutSettings } from "./checkout-settings.ts";
 import { type Args, option, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { actingUser } from "./cli-user.ts";
 import { moment } from "./cli-values.ts";
 import type { Repo } from "./repo.ts";
 import type { Signature } from "./repo-control.ts";
+import type { Signer } from "./repo-sign.ts";
 
 export const SIGNATURE_ARGS = {
   user: option({ description: "in whose name", valueHint: "LOGIN" }, text),
@@ -21,4 +23,10 @@ export function signature(
     user: actingUser(user, env, repo.config),
     ...(dateOverride !== undefined && { date: dateOverride }),
   };
+}
+
+/** What signs manifests, where the setting `clearsign` asks for it. */
+export async function signerFor(settings: CheckoutSettings): Promise<Signer | undefined> {
+  if (!settings.isOn("clearsign", false)) return undefined;
+  return (await import("./cli-clearsign.ts")).signer(settings);
 }

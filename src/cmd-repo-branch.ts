@@ -1,7 +1,8 @@
 /** `edgesync repo branch`: branches, listed, begun, closed and opened again. */
+import { CheckoutSettings } from "./checkout-settings.ts";
 import { command, type Example, flag, group, option, positional, text } from "./cli-command.ts";
 import { withRepository } from "./cli-repository.ts";
-import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
+import { SIGNATURE_ARGS, signature, signerFor } from "./cli-signature.ts";
 import { EXIT } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
 import { branchOf } from "./repo-branch.ts";
@@ -67,6 +68,7 @@ const newCommand = command({
     basis: positional({ description: "the check-in it grows from", required: true }),
     bgcolor: option({ description: "background in timelines", valueHint: "COLOR" }, text),
     private: flag({ description: "keep the branch out of syncs" }),
+    sign: flag({ description: "sign the manifest where the setting clearsign says so", default: "true" }),
     ...SIGNATURE_ARGS,
   },
   examples: [
@@ -74,15 +76,17 @@ const newCommand = command({
   ],
   run: async (args, context) => {
     const { name, basis, bgcolor: color, private: isPrivate } = args;
-    const hash = await withRepository(context, "write", ({ repo, checkout }) =>
-      newBranch(repo, {
+    const hash = await withRepository(context, "write", async ({ repo, checkout }) => {
+      const sign = args.sign ? await signerFor(new CheckoutSettings({ repo, env: context.env })) : undefined;
+      return newBranch(repo, {
         ...signature(args, repo, context),
         name,
         basis: resolveName(repo, basis, { type: "ci", ...(checkout !== undefined && { checkout }) }),
         isPrivate,
+        ...(sign !== undefined && { sign }),
         ...(color !== undefined && { color }),
-      }),
-    );
+      });
+    });
     context.out.result({ name, hash }, () => `New branch: ${hash}\n`);
   },
 });

@@ -27,7 +27,7 @@ import { editorArg, requireEditor } from "./cli-editor.ts";
 import { readEdits } from "./cli-file-edits.ts";
 import { worksInCheckout } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
-import { SIGNATURE_ARGS, signature } from "./cli-signature.ts";
+import { SIGNATURE_ARGS, signature, signerFor } from "./cli-signature.ts";
 import { EXIT, type ExitCode, RepoError, UsageError } from "./errors.ts";
 import { formatDateTime } from "./julian.ts";
 import type { Repo } from "./repo.ts";
@@ -252,7 +252,7 @@ async function requestOf(
   context: CliContext,
 ): Promise<Omit<CheckInRequest, "edits">> {
   const { branch, branchColor, bgcolor } = args;
-  const sign = args.sign && settings.isOn("clearsign", false) ? await signerOf(settings) : undefined;
+  const sign = args.sign ? await signerFor(settings) : undefined;
   return {
     ...signature(args, repo, context),
     comment,
@@ -267,8 +267,6 @@ async function requestOf(
     allow: { fork: args.allowFork || args.overrideLock, empty: args.allowEmpty, older: args.allowOlder },
   };
 }
-
-const signerOf = async (settings: CheckoutSettings) => (await import("./cli-clearsign.ts")).signer(settings);
 
 function report(made: CheckInResult, { out }: CliContext, shown: () => string): void {
   const { hash, date, branch, isPrivate, isFork } = made;

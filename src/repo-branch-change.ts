@@ -15,6 +15,7 @@ import { hasChildOnBranch, isClosed, refuseOpenBranch } from "./repo-checkin-rul
 import type { Rid } from "./repo-content.ts";
 import { addControl, type MadeControl, type Signature } from "./repo-control.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
+import { type Signer, signedManifest } from "./repo-sign.ts";
 
 export interface Branch {
   readonly name: string;
@@ -50,13 +51,15 @@ export interface NewBranchRequest extends Signature {
   readonly basis: Rid;
   readonly color?: string;
   readonly isPrivate?: boolean;
+  /** Puts a signature around the manifest. Not asked to sign a private one. */
+  readonly sign?: Signer;
 }
 
 /**
  * Begins a branch at check-in `basis`.
  *
  * @returns hash of its first check-in
- * @throws RepoError `branch-exists`, `content-missing`; NameError `branch-name`
+ * @throws RepoError `branch-exists`, `content-missing`, `signing-failed`; NameError `branch-name`
  */
 export function newBranch(repo: Repo, request: NewBranchRequest): Hash {
   const { name, basis, user } = request;
@@ -71,7 +74,8 @@ export function newBranch(repo: Repo, request: NewBranchRequest): Hash {
     }
     const batch = new ReceiveBatch(repo, { user, onWrong: "throw" });
     const isPrivate = request.isPrivate || repo.content.isPrivate(basis);
-    const rid = batch.add(formatArtifact(firstCheckIn(repo, parent, request)), { isPrivate, isUnsent: true });
+    const manifest = formatArtifact(firstCheckIn(repo, parent, request));
+    const rid = batch.add(signedManifest(manifest, request.sign, isPrivate), { isPrivate, isUnsent: true });
     batch.context.deferDeltify(basis, rid);
     batch.finish();
     return repo.content.hashOf(rid);

@@ -23,6 +23,7 @@ import {
 import type { FileEdit, PlannedFile } from "./repo-checkin-tree.ts";
 import type { Rid } from "./repo-content.ts";
 import { isOrphan, type Manifest, type Manifests } from "./repo-manifest.ts";
+import type { Signer } from "./repo-sign.ts";
 
 export interface CheckInRequest {
   readonly edits: readonly FileEdit[];
@@ -50,7 +51,7 @@ export interface CheckInRequest {
   readonly close?: boolean;
   readonly isPrivate?: boolean;
   /** Puts a signature around the manifest. Not asked to sign a private check-in. */
-  readonly sign?: (manifest: Uint8Array) => Uint8Array;
+  readonly sign?: Signer;
   /** `auto`: where stock would. */
   readonly delta?: "auto" | "always" | "never";
   readonly allow?: Allowances;

@@ -10,10 +10,8 @@
  * Settings of the repository: `repo-cksum` (on) writes the R card, which reads every file; a tree with a shunned
  * file whose content is gone gets none. Others: `forbid-delta-manifests` (on, as in Fossil 2.29) and `seen-delta-manifest`; `dont-commit`.
  */
-import { looksLikeArtifact, openCards } from "./artifact-cards.ts";
 import { formatArtifact } from "./artifact-format.ts";
 import type { CheckIn, FileEntry } from "./artifact-types.ts";
-import { equal } from "./bytes.ts";
 import { RepoError } from "./errors.ts";
 import { type Hash, md5Hex } from "./hash.ts";
 import type { EpochMs } from "./julian.ts";
@@ -33,6 +31,7 @@ import { filesChecksum } from "./repo-checksum.ts";
 import type { Rid } from "./repo-content.ts";
 import { filesOf, type Manifest } from "./repo-manifest.ts";
 import { ReceiveBatch } from "./repo-receive.ts";
+import { signedManifest } from "./repo-sign.ts";
 
 export interface CheckInResult {
   readonly rid: Rid;
@@ -67,7 +66,9 @@ export function commit(repo: Repo, request: CheckInRequest): CheckInResult {
     if (!isPrivate) publish(repo, files, store);
     if (!request.allow?.empty && place.merges.length === 0 && isSameTree(before, files)) refuseEmpty();
     const full = fullManifest(partsOf(repo, request, date, place, files));
-    const rid = store(signed(formatArtifact(chooseForm(repo, request, parent, full)), request, isPrivate));
+    const rid = store(
+      signedManifest(formatArtifact(chooseForm(repo, request, parent, full)), request.sign, isPrivate),
+    );
     if (parent !== undefined) batch.context.deferDeltify(parent.rid, rid);
     batch.finish();
     const [hash, branch] = [repo.content.hashOf(rid), branchOf(repo, rid)];
@@ -102,14 +103,6 @@ function initialCheckIn(user: string, date: EpochMs): CheckIn {
     closeMerged: [],
     user,
   });
-}
-
-/** @throws RepoError `signing-failed` when what came back does not hold the manifest; what `sign` throws */
-function signed(manifest: Uint8Array, { sign }: CheckInRequest, isPrivate: boolean): Uint8Array {
-  if (sign === undefined || isPrivate) return manifest;
-  const wrapped = sign(manifest);
-  if (looksLikeArtifact(wrapped) && equal(openCards(wrapped).bytes, manifest)) return wrapped;
-  throw new RepoError("signing-failed", "the signed check-in is not what was to be signed");
 }
 
 /** @throws NameError, those of `planTree` */

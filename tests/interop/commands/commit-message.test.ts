@@ -150,6 +150,13 @@ describe.each(stocks())("beside fossil $version", (stock) => {
     expect(manifest(pair, ours)).toBe(manifest(pair, theirs));
     expect(stock.okSync(["test-integrity", "-R", pair.repository(ours)])).toContain("0 errors");
 
+    stock.okSync(["branch", "new", "side", "trunk", ...DATE], { cwd: pair.tree(theirs) });
+    const branched = await pair.edgesync(ours, "branch", "new", "side", "trunk", ...DATE);
+    expect(branched).toMatchObject({ code: 0, stderr: "" });
+    const first = (copy: string) => stock.okSync(["artifact", "side"], { cwd: pair.tree(copy) });
+    expect(first(ours)).toStartWith("-----BEGIN PGP SIGNED MESSAGE-----\n");
+    expect(first(ours)).toBe(first(theirs));
+
     pair.writeIn(ours, "b", "another edit\n");
     await pair.edgesync(ours, "config", "set", "pgp-command", "sh -c 'exit 1'");
     const before = manifest(pair, ours);
