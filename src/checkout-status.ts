@@ -75,26 +75,20 @@ function isChanged({ chnged, deleted, rid, pathname, origname }: VfileRow): bool
 /** What files must be like for their rows, which say that they are unchanged, to be right. */
 function expectedFiles(checkout: Checkout): ExpectedFiles {
   const { names, stamps, rids } = quietFiles(checkout, checkout.vid);
-  const sizes = checkout.repo.db
-    .prepare(
-      `SELECT '[' || group_concat(coalesce(size,-1)) || ']'
-       FROM json_each(?) LEFT JOIN blob ON rid=value`,
-    )
-    .value<string | null>(rids);
-  return { names, stamps, sizes: JSON.parse(sizes ?? "[]") };
+  return { names, stamps, sizes: contentSizes(checkout, rids) };
 }
 
 function refreshRows(checkout: Checkout, rows: readonly VfileRow[], options: RefreshOptions): TrackedFile[] {
   const trustTimes = trustsTimes(checkout, options);
   const allowLinks = checkout.settings.allowsLinks;
   if (rows.length === 0) return [];
-  const sizes = contentSizes(checkout, rows);
+  const sizes = contentSizes(checkout, JSON.stringify(rows.map(({ mrid }) => mrid)));
   const stale: TrackedFile[] = [];
-  const files = rows.map((row) => {
+  const files = rows.map((row, i) => {
     const path = `${checkout.root}/${row.pathname}`;
     const disk = diskFile(path, allowLinks);
     if (options.requireFiles && disk?.kind === "other") throw notAFile(path);
-    const chnged = changeOf(row, disk, sizes.get(row.mrid), trustTimes, () =>
+    const chnged = changeOf(row, disk, sizes[i]!, trustTimes, () =>
       diskMatches(path, checkout.repo.content.hashOf(row.mrid as Rid), allowLinks),
     );
     const mtime = disk?.mtimeS ?? -1;
@@ -110,20 +104,27 @@ function refreshRows(checkout: Checkout, rows: readonly VfileRow[], options: Ref
   return files;
 }
 
-/** Sizes of what the rows' files started from, by rid. */
-function contentSizes({ repo }: Checkout, rows: readonly VfileRow[]): ReadonlyMap<number, number> {
-  const rids = JSON.stringify([...new Set(rows.map(({ mrid }) => mrid))]);
-  return new Map(
-    repo.db
-      .prepare("SELECT rid, size FROM blob WHERE rid IN (SELECT value FROM json_each(?))")
-      .values<[number, number]>(rids),
-  );
+/** No size of anything, and not what stands for the size of content that is missing. */
+const UNKNOWN_SIZE = -2;
+
+/**
+ * Sizes of artifacts, in the order of their rids.
+ *
+ * @param rids a JSON array
+ */
+function contentSizes({ repo }: Checkout, rids: string): readonly number[] {
+  const sizes = repo.db
+    .prepare(
+      `SELECT '[' || group_concat(coalesce(size,${UNKNOWN_SIZE})) || ']' FROM json_each(?) LEFT JOIN blob ON rid=value`,
+    )
+    .value<string | null>(rids);
+  return JSON.parse(sizes ?? "[]");
 }
 
 function changeOf(
   row: VfileRow,
   disk: DiskFile | undefined,
-  size: number | undefined,
+  size: number,
   trustTimes: boolean,
   matches: () => boolean,
 ): number {
@@ -132,7 +133,7 @@ function changeOf(
   if (chnged === CHANGE.none && isGone) chnged = CHANGE.edited;
   else if (disk?.kind === "other") chnged = CHANGE.edited;
   // A folder may happen to have the file's size.
-  const isSized = size !== undefined && disk?.kind !== "other" && size === (disk?.size ?? -1);
+  const isSized = disk?.kind !== "other" && size === (disk?.size ?? -1);
   if (!isSized) chnged = CHANGE.edited;
   else if (chnged === CHANGE.edited && !isGone) {
     if (matches()) chnged = CHANGE.none;
