@@ -28,6 +28,18 @@ export const editorArg = option(
 );
 
 /**
+ * Before anything is opened: without a terminal there is no editor but one given.
+ *
+ * @throws UsageError `missing-argument`
+ */
+export function requireTerminal(given: string | undefined, what: string): void {
+  if (given !== undefined || isTerminal(0)) return;
+  throw new UsageError("missing-argument", what, { hint: GIVE_TEXT });
+}
+
+const GIVE_TEXT = "add -m TEXT";
+
+/**
  * The editor to use.
  *
  * @param setting value of the setting `editor`
@@ -40,14 +52,13 @@ export function requireEditor(
   env: CliContext["env"],
   what: string,
 ): string {
+  requireTerminal(given, what);
   if (given !== undefined) return given;
-  const hint = "add -m TEXT";
-  if (!isTerminal(0)) throw new UsageError("missing-argument", what, { hint });
   const named = [setting, env["VISUAL"], env["EDITOR"]].find((one) => one !== undefined && one !== "");
   const editor = named ?? KNOWN_EDITORS.find((one) => Bun.which(one) !== null);
   if (editor !== undefined && !NONE.test(editor)) return editor;
   throw new UsageError("missing-argument", `${what}, and there is no editor`, {
-    hint: `${hint}, or say which with --editor or the setting editor`,
+    hint: `${GIVE_TEXT}, or say which with --editor or the setting editor`,
   });
 }
 

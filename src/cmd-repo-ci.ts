@@ -23,7 +23,7 @@ import { treeNames, withCheckout } from "./cli-checkout.ts";
 import { warnOfForks } from "./cli-checkout-info.ts";
 import { command, flag, option, positional, text, type Values } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
-import { editorArg, requireEditor } from "./cli-editor.ts";
+import { editorArg, requireEditor, requireTerminal } from "./cli-editor.ts";
 import { readEdits } from "./cli-file-edits.ts";
 import { worksInCheckout } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
@@ -91,6 +91,7 @@ export const ciCommand = command({
   ],
   run: async (args, context) => {
     const comment = givenMessage(args.message, args.messageFile);
+    if (comment === undefined) requireTerminal(args.editor, NEEDS_MESSAGE);
     if (args.delta && args.baseline) {
       throw new UsageError("options", "--delta and --baseline exclude each other", { hint: "leave one out" });
     }

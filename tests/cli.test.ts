@@ -48,7 +48,7 @@ describe("the program", () => {
 
   test("options of every command may stand before its name", async () => {
     const { stdout } = await cli(["--json", "-R", good, "repo", "config", "get", "project-name"]);
-    expect(JSON.parse(stdout)).toEqual({ name: "project-name", value: "Test" });
+    expect(JSON.parse(stdout)).toEqual({ name: "project-name", value: "Test", source: "local" });
   });
 });
 
