@@ -20,7 +20,6 @@ import {
   symlinkSync,
   unlinkSync,
   utimesSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
@@ -84,8 +83,7 @@ export class TreeChange {
       });
     }
     this.undone.push({ name, before: old && this.remember(path, old, known) });
-    this.place(path, content, permission, old);
-    return Math.floor(lstatSync(path).mtimeMs / 1000);
+    return this.place(path, content, permission, old);
   }
 
   /**
@@ -101,10 +99,7 @@ export class TreeChange {
     let mtimeS: number | undefined;
     this.guard(name, () => {
       try {
-        if (permission === "l" && this.allowLinks) {
-          symlinkSync(Buffer.from(content), path);
-          mtimeS = Math.floor(lstatSync(path).mtimeMs / 1000);
-        } else mtimeS = writeNew(path, content, permission === "x");
+        mtimeS = this.make(path, content, permission, this.allowLinks);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
         isThere = true;
@@ -244,37 +239,42 @@ export class TreeChange {
     return { content: () => content, permission, mtimeS };
   }
 
+  /** Returns the time of the file. */
   private place(
     path: string,
     content: Uint8Array,
     permission: FilePermission,
     old: DiskFile | undefined,
     asLink = this.allowLinks,
-  ): void {
+  ): number {
+    let mtimeS = 0;
     this.guard(path.slice(this.root.length + 1), () => {
       const target = old === undefined ? path : path + UNFINISHED;
+      const parent = dirname(path);
+      if (old === undefined && parent !== this.root) mkdirSync(parent, { recursive: true });
       try {
-        if (permission === "l" && asLink) symlinkSync(Buffer.from(content), target);
-        else this.writeNew(target, content, permission === "x", old);
-        if (old !== undefined) renameSync(target, path);
+        mtimeS = this.make(target, content, permission, asLink);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") rmSync(target, { force: true });
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST" || old === undefined) throw error;
+        // Left by a program that was killed.
+        rmSync(target, { force: true });
+        mtimeS = this.make(target, content, permission, asLink);
+      }
+      if (old === undefined) return;
+      try {
+        renameSync(target, path);
+      } catch (error) {
+        rmSync(target, { force: true });
         throw error;
       }
     });
+    return mtimeS;
   }
 
-  private writeNew(
-    path: string,
-    content: Uint8Array,
-    isExecutable: boolean,
-    old: DiskFile | undefined,
-  ): void {
-    const parent = dirname(path);
-    if (parent !== this.root && old === undefined) mkdirSync(parent, { recursive: true });
-    if (old !== undefined) rmSync(path, { force: true });
-    writeFileSync(path, content, { flag: "wx" });
-    if (isExecutable) setMode(path, true);
+  private make(path: string, content: Uint8Array, permission: FilePermission, asLink: boolean): number {
+    if (permission !== "l" || !asLink) return writeNew(path, content, permission === "x");
+    symlinkSync(Buffer.from(content), path);
+    return Math.floor(lstatSync(path).mtimeMs / 1000);
   }
 
   /** @throws RepoError `disk-full`, `file-unwritable` */

@@ -76,7 +76,13 @@ export function newName(checkout: Checkout, context: CliContext, typed: string):
 }
 
 /** How a file's name is shown: relative to the folder worked in, unless the setting `relative-paths` is off. */
-export function shownName(checkout: Checkout, { globals }: CliContext, name: string): string {
-  if (!checkout.settings.isOn("relative-paths", true)) return name;
-  return relative(realpathSync(globals.checkout), `${checkout.root}/${name}`).split(sep).join("/") || ".";
+export function shownName(checkout: Checkout, context: CliContext, name: string): string {
+  return namesShown(checkout, context)(name);
+}
+
+/** As `shownName`, of many names. */
+export function namesShown(checkout: Checkout, { globals }: CliContext): (name: string) => string {
+  if (!checkout.settings.isOn("relative-paths", true)) return (name) => name;
+  const here = realpathSync(globals.checkout);
+  return (name) => relative(here, `${checkout.root}/${name}`).split(sep).join("/") || ".";
 }

@@ -1,7 +1,7 @@
 /** `edgesync repo merge`: takes changes of another check-in into the working tree, to be committed there. */
 import type { Checkout } from "./checkout-db.ts";
 import { AUTOSYNC_ARGS, pullBefore } from "./cli-autosync.ts";
-import { shownName, withCheckout } from "./cli-checkout.ts";
+import { namesShown, withCheckout } from "./cli-checkout.ts";
 import { checkInFacts } from "./cli-checkout-info.ts";
 import { badValue, command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -132,12 +132,13 @@ function report(
     files: events,
   }));
   for (const { ends } of done) if (ends.note !== undefined) out.note(ends.note);
+  const shown = namesShown(checkout, context);
   out.result({ dryRun, merges, conflicts: failed.length, notAttempted: left }, () =>
     results
       .map((result) =>
         result === undefined
           ? "Merge skipped because it is a no-op.  Use --force to override.\n"
-          : result.events.map((event) => describe(checkout, context, event)).join(""),
+          : result.events.map((event) => describe(event, shown)).join(""),
       )
       .join(""),
   );
@@ -152,10 +153,10 @@ function report(
   return failed.length > 0 ? EXIT.conflicts : EXIT.done;
 }
 
-function describe(checkout: Checkout, context: CliContext, event: MergeEvent): string {
-  const name = shownName(checkout, context, event.name);
+function describe(event: MergeEvent, shown: (name: string) => string): string {
+  const name = shown(event.name);
   const { what, to, conflict, conflictCount = 0, backup } = event;
-  if (what === "RENAME") return `RENAME ${name} -> ${shownName(checkout, context, to!)}\n`;
+  if (what === "RENAME") return `RENAME ${name} -> ${shown(to!)}\n`;
   if (backup !== undefined) {
     return `ADDED ${name} (overwrites an unmanaged file), original copy backed up locally\n`;
   }
