@@ -123,6 +123,11 @@ report.add({
   unit: "×",
   limit: RATIO_MAX,
 });
+report.add({
+  name: `merge across ${2 * checkInCount} check-ins: of stock's processor time`,
+  value: of("edgesync", "processorMs") / of("fossil", "processorMs"),
+  unit: "×",
+});
 const shown = (name: string) =>
   `${of(name, "wallMs").toFixed(0)} ms (processor ${of(name, "processorMs").toFixed(0)})`;
 report.note(`${shown("edgesync")} against ${shown("fossil")}`);
