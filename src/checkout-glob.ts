@@ -59,15 +59,19 @@ function readSet(pattern: string, start: number): { source: string; end: number 
   if (end < 0) return undefined;
   const chars = [...pattern.slice(at, end)];
   const parts: string[] = [];
+  // What a range may begin with: no range's end, and not a first `]`.
+  let low: string | undefined;
   for (let i = 0; i < chars.length; i++) {
-    const [low, high] = [chars[i]!, chars[i + 2]];
-    if (chars[i + 1] !== "-" || high === undefined) parts.push(literal(low));
-    else {
-      if (low <= high) parts.push(`${literal(low)}-${literal(high)}`);
-      i += 2;
+    const [char, next] = [chars[i]!, chars[i + 1]];
+    if (char === "-" && low !== undefined && next !== undefined) {
+      if (low.codePointAt(0)! <= next.codePointAt(0)!) parts.push(`${literal(low)}-${literal(next)}`);
+      low = undefined;
+      i++;
+    } else {
+      parts.push(literal(char));
+      low = char === "]" ? undefined : char;
     }
   }
-  if (parts.length === 0) return { source: isInverted ? "." : NOTHING, end: end + 1 };
   return { source: `[${isInverted ? "^" : ""}${parts.join("")}]`, end: end + 1 };
 }
 
