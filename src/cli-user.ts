@@ -15,6 +15,6 @@ export function actingUser(given: string | undefined, env: CliContext["env"], co
   const candidates = [given, config?.get("default-user"), ...USER_VARIABLES.map((name) => env[name])];
   const user = candidates.find((candidate) => candidate !== undefined && candidate !== "");
   if (user === undefined)
-    throw new UsageError("no-user", "no user name", { hint: "give one with --user NAME" });
+    throw new UsageError("no-user", "no user name", { hint: "give one with --user NAME, or set USER" });
   return user;
 }

@@ -20,6 +20,9 @@ process.env["EDGESYNC_TEST_BINARY"] ??= join(
   process.platform === "win32" ? "edgesync.exe" : "edgesync",
 );
 
+/** Who runs the tests is not in them: some machines have a user name to fall back on, others have none. */
+for (const name of ["FOSSIL_USER", "USER", "LOGNAME", "USERNAME"]) delete process.env[name];
+
 /** Tests that mostly wait, and the simulation: half of the whole time. They run beside the others. */
 const WAITING = /(^|\/)(sim|fault)\/|iroh|mesh|nats|broker/;
 

@@ -8,6 +8,7 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { text, utf8 } from "../../src/bytes.ts";
 import { sha1Hex } from "../../src/hash.ts";
 import { atEnd } from "../at-end.ts";
+import { cliEnv } from "../cli-process.ts";
 import { edgesyncWords, LeafProcess } from "../interop/leaf-process.ts";
 import { newestStock } from "../interop/stock.ts";
 import { TempDir } from "../temp-dir.ts";
@@ -143,6 +144,7 @@ describe.skipIf(why !== undefined)("a file system", () => {
     const target = `${disk.path}/clone.fossil`;
     const child = Bun.spawn([...edgesyncWords(), "repo", "clone", leaf.url, target], {
       stdio: ["ignore", "ignore", "pipe"],
+      env: cliEnv(),
     });
     const said = await new Response(child.stderr).text();
     expect(await child.exited).toBe(1);
