@@ -1,11 +1,16 @@
 /**
  * What benchmarks share. Measurements of two programs alternate, so that a busy moment of the machine touches
  * both, and medians are compared. Each measurement is a row: a value, its unit, and the limit it must keep
- * where there is one: PASS or MISS. A table goes to standard error as it grows, and with `--json` one document to standard
- * output: {"bench": NAME, "machine": {…}, "rows": [{"name","value","unit","limit","floor","kept","samples"}]}. The exit
- * status is 1 when a limit is not kept.
+ * where there is one: PASS or MISS.
+ *
+ * A table goes to standard error as it grows; its last line tells how much of the processors the host of a virtual
+ * machine kept for itself meanwhile (steal) and the load: with more than a few percent, or a load above the program's own,
+ * times say little. With `--json` one document goes to standard output:
+ * {"bench": NAME, "machine": {…}, "rows": [{"name","value","unit","limit","floor","kept","samples"}]}. The exit status is 1
+ * when a limit is not kept.
  */
-import { cpus, totalmem } from "node:os";
+import { readFileSync } from "node:fs";
+import { cpus, loadavg, totalmem } from "node:os";
 
 export interface Row {
   readonly name: string;
@@ -20,6 +25,7 @@ export interface Row {
 
 export class Report {
   private readonly rows: Row[] = [];
+  private readonly startTicks = processorTicks();
 
   constructor(private readonly bench: string) {}
 
@@ -39,17 +45,38 @@ export class Report {
 
   /** Writes the JSON document if asked for, and sets the exit status. */
   finish(): void {
+    const { stolen, total } = processorTicks();
+    const stealPercent = (100 * (stolen - this.startTicks.stolen)) / (total - this.startTicks.total || 1);
+    const load = loadavg()[0]!;
+    this.note(`steal ${stealPercent.toFixed(1)} % of the processors; load ${load.toFixed(1)} at the end`);
     if (process.argv.includes("--json")) {
       const machine = {
         cpus: cpus().length,
         cpu: cpus()[0]?.model,
         memoryBytes: totalmem(),
         bun: Bun.version,
+        stealPercent,
+        load,
       };
       const rows = this.rows.map((row) => ({ ...row, kept: kept(row) }));
       process.stdout.write(`${JSON.stringify({ bench: this.bench, machine, rows })}\n`);
     }
     if (!this.rows.every(kept)) process.exitCode = 1;
+  }
+}
+
+/** Since the machine started, of all processors, in ticks; nothing where there is no /proc. */
+function processorTicks(): { readonly stolen: number; readonly total: number } {
+  try {
+    const ticks = readFileSync("/proc/stat", "utf8")
+      .split("\n", 1)[0]!
+      .trim()
+      .split(/\s+/)
+      .slice(1)
+      .map(Number);
+    return { stolen: ticks[7] ?? 0, total: ticks.slice(0, 8).reduce((sum, value) => sum + value, 0) };
+  } catch {
+    return { stolen: 0, total: 0 };
   }
 }
 

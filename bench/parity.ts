@@ -78,7 +78,7 @@ async function rebuiltByUs(stock: Stock, source: string, report: Report): Promis
   await stock.ok(["rebuild", byStock], { timeoutMs: LONG_MS });
   const between = performance.now();
   const repo = Repo.open(byUs, { mode: "write", ...deps });
-  rebuildRepository(repo, { user: "dev", version: "bench" });
+  rebuildRepository(repo, { user: () => "dev", version: "bench" });
   repo.close();
   const after = performance.now();
   const dump = (path: string) => rebuildable(dumpTables(path, undefined, timesOf(stock)));

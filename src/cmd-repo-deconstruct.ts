@@ -73,7 +73,7 @@ export const reconstructCommand = command({
         readFirst: args.keepRid1,
         onProgress: (doneCount) => progress.update({ doneCount, noun: "artifacts" }),
       });
-      rebuildRepository(made, { user, version: `edgesync ${release.version}` });
+      rebuildRepository(made, { user: () => user, version: `edgesync ${release.version}` });
     };
     const code = args.projectCode === undefined ? {} : { projectCode: args.projectCode };
     const repo = Repo.create(args.file, { clock, random, user, initialize, ...code });

@@ -87,7 +87,7 @@ const scrubCommand = command({
     }
     const removed = await withRepository(context, "write", ({ repo }) => {
       const count = scrubPrivate(repo, {
-        user: actingUser(args.user, context.env, repo.config),
+        user: () => actingUser(args.user, context.env, repo.config),
         version: `edgesync ${release.version}`,
       });
       if (args.secrets) scrubSecrets(repo);

@@ -32,7 +32,7 @@ export const rebuildCommand = command({
     const progress = out.progress("rebuilding");
     try {
       const report = await rebuild(path, repo, {
-        user: actingUser(args.user, env, repo.config),
+        user: () => actingUser(args.user, env, repo.config),
         version: `edgesync ${release.version}`,
         onProgress: ({ artifactCount, artifactTotal }) =>
           progress.update({ doneCount: artifactCount, totalCount: artifactTotal }),

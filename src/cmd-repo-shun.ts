@@ -109,7 +109,7 @@ const purgeCommand = command({
       const purged = await withRepository(context, "write", ({ repo }) => {
         const before = shunList(repo).filter(({ isHere }) => isHere);
         rebuildRepository(repo, {
-          user: actingUser(user, context.env, repo.config),
+          user: () => actingUser(user, context.env, repo.config),
           version: `edgesync ${release.version}`,
           onProgress: ({ artifactCount, artifactTotal }) =>
             progress.update({ doneCount: artifactCount, totalCount: artifactTotal }),

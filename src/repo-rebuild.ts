@@ -42,8 +42,8 @@ export interface RebuildProgress {
 }
 
 export interface RebuildOptions {
-  /** Login for the artifacts of step 5. */
-  readonly user: string;
+  /** Login for the artifacts of step 5; asked only when there is one to be made. */
+  readonly user: () => string;
   /** Recorded as the program that rebuilt. */
   readonly version: string;
   /** Called now and then, at least once per hundredth part. */
@@ -73,7 +73,7 @@ export function rebuildRepository(repo: Repo, options: RebuildOptions): RebuildR
     markUnclustered(repo);
     // The other thread sees the file as it was before this transaction.
     const report = linkAll(repo, options, purgedCount === 0);
-    tagMainBranch(repo, options.user);
+    tagMainBranch(repo, options);
     reconstructPrivate(repo);
     for (const sql of DEFERRED_INDEXES.values()) repo.db.exec(sql);
     repo.config.set("content-schema", CONTENT_SCHEMA);
@@ -135,7 +135,7 @@ function linkAll(
 }
 
 /** Garbage is collected each time this much was expanded: by itself that happens late, for memory outside the heap. */
-const COLLECT_EVERY_BYTES = 24_000_000;
+const COLLECT_EVERY_BYTES = 12_000_000;
 
 /** Every artifact through `crosslink`. */
 class LinkPass implements ArtifactVisitor<StockNode> {
@@ -223,7 +223,7 @@ class LinkPass implements ArtifactVisitor<StockNode> {
 }
 
 /** Step 5. The first check-in is the oldest ancestor of all: it has a child and no parent. */
-function tagMainBranch(repo: Repo, user: string): void {
+function tagMainBranch(repo: Repo, options: Pick<RebuildOptions, "user">): void {
   const { db, config, clock, content } = repo;
   const name = config.get("main-branch") ?? "trunk";
   if (findTagId(db, `sym-${name}`) !== undefined) return;
@@ -233,6 +233,7 @@ function tagMainBranch(repo: Repo, user: string): void {
   if (root === undefined) return;
   const target = content.hashOf(root);
   const date = clock.now();
+  const user = options.user();
   const batch = new ReceiveBatch(repo, { user, onWrong: "throw" });
   for (const tag of [{ name: `sym-${name}` }, { name: "branch", value: name }]) {
     const tags = [{ action: "*" as const, target, ...tag }];

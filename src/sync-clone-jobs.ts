@@ -139,7 +139,7 @@ export function createCloneJobs(deps: { readonly clock: Clock; readonly random: 
       const { repo } = writer().file;
       const shown = new Int32Array(progress);
       rebuildRepository(repo, {
-        user,
+        user: () => user,
         version,
         ahead,
         onProgress: ({ artifactCount, artifactTotal }) => {

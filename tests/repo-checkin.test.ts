@@ -155,7 +155,7 @@ describe("a check-in", () => {
     const spam = hashContent(utf8("spam"), "sha3-256");
     shun(project.repo, spam);
     expect(project.manifest(project.commit([file("a", "2")]).rid)).toHaveProperty("filesChecksum");
-    rebuildRepository(project.repo, { user: "ann", version: "test" });
+    rebuildRepository(project.repo, { user: () => "ann", version: "test" });
     const { rid } = project.commit([file("a", "3")]);
     expect(project.manifest(rid)).not.toHaveProperty("filesChecksum");
     expect(listFiles(project.repo, rid).find(({ name }) => name === "spam")?.hash).toBe(spam);

@@ -14,7 +14,7 @@ import { StandingClock } from "./scratch-repo.ts";
 import { TempDir } from "./temp-dir.ts";
 
 const deps = { clock: new StandingClock(Date.UTC(2026, 0, 1)), random: systemRandom };
-const options = { user: "ann", version: "test" };
+const options = { user: () => "ann", version: "test" };
 const reader = workerExecutor<ReadAheadJobs>(new URL("../src/repo-rebuild-worker.ts", import.meta.url), 1);
 afterAll(() => reader.close());
 

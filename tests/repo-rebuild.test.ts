@@ -35,7 +35,7 @@ function add(repo: Repo, artifacts: readonly Uint8Array[], isPrivate = false): R
 }
 
 function rebuild(repo: Repo, options: Partial<RebuildOptions> = {}): RebuildReport {
-  return rebuildRepository(repo, { user: "ann", version: "edgesync test", ...options });
+  return rebuildRepository(repo, { user: () => "ann", version: "edgesync test", ...options });
 }
 
 function column(repo: Repo, sql: string): unknown[] {

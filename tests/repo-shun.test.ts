@@ -46,7 +46,7 @@ test("a check-in leaves the timeline at once, and the repository with the next r
   expect(count("SELECT count(*) FROM event")).toBe(2);
   expect(shunList(repo).every(({ isHere }) => isHere)).toBe(true);
   const before = count("SELECT count(*) FROM blob");
-  rebuildRepository(repo, { user: "ann", version: "test" });
+  rebuildRepository(repo, { user: () => "ann", version: "test" });
   expect(shunList(repo).some(({ isHere }) => isHere)).toBe(false);
   // What was stored as a delta of them is whole; nothing refers to a rid that is gone.
   const broken = repo.db

@@ -145,5 +145,8 @@ test("users, settings, verify and rebuild", async () => {
   expect(await cli(["repo", "config", "get", "project-name", ...at])).toMatchObject({ code: 1 });
   expect(await cli(["repo", "config", "set", "project-code", "0", ...at])).toMatchObject({ code: 2 });
   expect(await json(["repo", "rebuild"])).toMatchObject({ damaged: [] });
+  // Nor does it ask who is rebuilding, where nothing is written in anybody's name.
+  expect(await ok(["repo", "config", "set", "default-user", "--unset", ...at])).toBe("");
+  expect(await ok(["repo", "rebuild", ...at], { USER: "" })).toContain("0 damaged");
   expect(await json(["repo", "verify"])).toMatchObject({ phantomCount: 0, problems: [] });
 });

@@ -93,7 +93,7 @@ test.each(Array.from({ length: 8 }, (_, i) => i + 1))("history %i", async (seed)
   const ours = temp.join("rebuilt-by-us.fossil");
   copyRepository(file, ours);
   const again = Repo.open(ours, { mode: "write", ...deps });
-  rebuildRepository(again, { user: "dev", version: "test" });
+  rebuildRepository(again, { user: () => "dev", version: "test" });
   again.close();
 
   const theirs = temp.join("rebuilt-by-stock.fossil");

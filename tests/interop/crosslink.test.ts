@@ -38,7 +38,7 @@ function rawRows(db: Db, table: string): string[] {
 
 function rebuildOurs(path: string): void {
   const repo = Repo.open(path, { mode: "write", ...deps });
-  rebuildRepository(repo, { user: "dev", version: "test" });
+  rebuildRepository(repo, { user: () => "dev", version: "test" });
   repo.close();
 }
 

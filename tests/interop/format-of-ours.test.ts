@@ -97,7 +97,7 @@ for (const stock of stocks()) {
       copyFileSync(by, byUs);
       await stock.ok(["rebuild", by]);
       const repo = Repo.open(byUs, { mode: "write", clock: systemClock, random: systemRandom });
-      rebuildRepository(repo, { user: "dev", version: "test" });
+      rebuildRepository(repo, { user: () => "dev", version: "test" });
       repo.close();
       const config = /^name="(backoffice-disable|content-schema|aux-schema|rebuilt)"/;
       const comparable = (path: string) => {

@@ -75,7 +75,7 @@ async function differences(file: string, folder: TempDir, stock: Stock): Promise
   copyFileSync(file, ours);
   await stock.ok(["rebuild", theirs]);
   const repo = Repo.open(ours, { mode: "write", clock: systemClock, random: seededRandom(1n) });
-  const report = rebuildRepository(repo, { user: "dev", version: "test" });
+  const report = rebuildRepository(repo, { user: () => "dev", version: "test" });
   repo.close();
   expect(report.damaged).toEqual([]);
   const expected = derived(theirs, stock);

@@ -194,6 +194,6 @@ export async function checkFile(node: SimulatedNode, privateHashes: ReadonlySet<
 function rebuildDifferences({ name, repo }: SimulatedNode): string[] {
   const dump = (): Dump => rebuildable(dumpOf(repo.db), "received");
   const before = dump();
-  rebuildRepository(repo, { user: "ann", version: "simulation" });
+  rebuildRepository(repo, { user: () => "ann", version: "simulation" });
   return diffDumps(before, dump(), [name, "its rebuild"]);
 }

@@ -336,7 +336,7 @@ class Hands {
       )) as Hash | undefined;
     if (hash === undefined) return undefined;
     shun(this.repo, hash);
-    rebuildRepository(this.repo, { user: "ann", version: "simulation" });
+    rebuildRepository(this.repo, { user: () => "ann", version: "simulation" });
     return { privately: false, shunned: hash };
   }
 }

@@ -395,7 +395,7 @@ class World {
   private endShunning({ repo }: SimulatedNode): void {
     const has = new Set(holdings(repo));
     if ([...shunned(repo)].some((hash) => has.has(hash)))
-      rebuildRepository(repo, { user: "ann", version: "simulation" });
+      rebuildRepository(repo, { user: () => "ann", version: "simulation" });
   }
 
   private grant(node: SimulatedNode, capabilities: string): void {
