@@ -10,7 +10,7 @@
  *
  * The connection is a reader that never waits for a lock, and may live in the thread that serves I/O: what it finds
  * locked it looks at again later. It must be closed before the writers are. A file that was replaced by rename is
- * noticed by its inode and opened again; one that is gone is looked for until it is there.
+ * noticed by its inode and opened again, when it is a repository; one that is gone is looked for until it is there.
  */
 import { statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
@@ -151,8 +151,9 @@ export class LeafWatch {
     if (inode === undefined || (inode === this.inode && this.repo !== undefined)) return false;
     this.repo?.close();
     this.repo = undefined;
-    this.deps.log.info("the repository file was replaced; opening the new one", { path: this.options.path });
+    // While somebody still makes the file this fails again and again: told is only what came of it.
     this.open();
+    this.deps.log.info("the repository file was replaced; the new one is open", { path: this.options.path });
     return true;
   }
 

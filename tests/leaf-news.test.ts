@@ -1,6 +1,6 @@
 /** From a commit on a file to word of it: noticing, reading what is new, telling it not too often. */
 import { describe, expect, test } from "bun:test";
-import { copyFileSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { utf8 } from "../src/bytes.ts";
 import { type Clock, systemClock } from "../src/clock.ts";
 import { LeafNews } from "../src/leaf-news.ts";
@@ -14,7 +14,7 @@ import {
   WATCH_BURST_MS,
   WATCH_POLL_MS,
 } from "../src/limits.ts";
-import { silentLogger } from "../src/log.ts";
+import { createLogger, silentLogger } from "../src/log.ts";
 import { seededRandom } from "../src/random.ts";
 import { Repo } from "../src/repo.ts";
 import { type CheckInResult, commit } from "../src/repo-checkin.ts";
@@ -233,6 +233,36 @@ describe("noticing", () => {
     again.close();
     scratch.reopen();
     other.reopen();
+  });
+
+  test("a file that is made anew while it is watched is told of once, when it is a repository", () => {
+    using scratch = new ScratchRepo();
+    const clock = new Hand();
+    let event: (name: string | null) => void = () => {};
+    const watchFolder: WatchFolder = (_, onEvent) => {
+      event = onEvent;
+      return () => {};
+    };
+    const lines: string[] = [];
+    const log = createLogger("info", (_, message) => void lines.push(message));
+    const watch = new LeafWatch(
+      { path: scratch.path, onCommit: () => {} },
+      { ...deps, clock, log, watchFolder },
+    );
+    watch.start();
+    const copy = scratch.folder.join("copy");
+    scratch.repo.close();
+    renameSync(scratch.path, copy);
+    writeFileSync(scratch.path, "");
+    event("x.fossil");
+    clock.move(WATCH_BURST_MS + WATCH_POLL_MS);
+    expect(lines).toEqual([]);
+    renameSync(copy, scratch.path);
+    event("x.fossil");
+    clock.move(WATCH_BURST_MS + WATCH_POLL_MS);
+    expect(lines).toEqual(["the repository file was replaced; the new one is open"]);
+    watch.stop();
+    scratch.reopen();
   });
 });
 
