@@ -26,7 +26,7 @@ const { user: remoteUser, ...CONNECT_ARGS } = REMOTE_ARGS;
 
 export const AUTOSYNC_ARGS = {
   sync: flag({
-    description: "sync with the remembered remote, as the setting autosync says",
+    description: "sync with the remembered remote, whatever the setting autosync says",
     default: "true",
   }),
   remoteUser,

@@ -6,7 +6,7 @@
 import { ArgNames } from "./cli-args.ts";
 import type { Args } from "./cli-command.ts";
 import { DAEMON_ARGS, GLOBAL_ARGS } from "./cli-global.ts";
-import { type NamedCommand, subCommands } from "./cli-help.ts";
+import { aboutOption, isOn, type NamedCommand, subCommands } from "./cli-help.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -54,7 +54,10 @@ async function placesOf(named: NamedCommand): Promise<Place[]> {
 }
 
 function candidates(args: Args): Candidate[] {
-  return [...new ArgNames(args).options].map(([word, [, arg]]) => ({ word, about: arg.description }));
+  return [...new ArgNames(args).options].map(([word, [, arg]]) => ({
+    word: isOn(arg) ? word.replace("--", "--no-") : word,
+    about: aboutOption(arg),
+  }));
 }
 
 /** In single quotes, as bash and zsh read them. */

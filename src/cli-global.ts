@@ -23,7 +23,7 @@ export const GLOBAL_ARGS = {
   json: flag({ description: "results as JSON" }),
   verbose: flag({ description: "say more on stderr", alias: ["v"] }),
   quiet: flag({ description: "errors only on stderr", alias: ["q"] }),
-  color: flag({ description: "no colours, as with NO_COLOR set", default: "true" }),
+  color: flag({ description: "use colours, as with NO_COLOR set", default: "true" }),
   help: flag({ description: "what the command does, with an example", alias: ["h"] }),
 } satisfies Args;
 

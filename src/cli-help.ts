@@ -94,14 +94,14 @@ function optionTable(args: Args): string {
   const cell = (text: string) => text.replaceAll("|", "\\|");
   const rows = Object.entries(args).map(([property, arg]) => {
     const name = arg.type === "positional" ? kebab(property).toUpperCase() : optionNames(property, arg);
-    return `| \`${cell(name)}\` | ${cell(defaultOf(arg))} | ${cell(arg.description)} |\n`;
+    return `| \`${cell(name)}\` | ${cell(defaultOf(arg))} | ${cell(aboutOption(arg))} |\n`;
   });
   return `| | default | |\n|---|---|---|\n${rows.join("")}`;
 }
 
 function defaultOf(arg: Arg): string {
   if (arg.bare !== undefined) return `off; \`${arg.bare}\` when given bare`;
-  if (arg.type === "boolean") return arg.default === "true" ? "on" : "";
+  if (arg.type === "boolean") return "";
   return arg.default === undefined ? "" : `\`${arg.default}\``;
 }
 
@@ -119,13 +119,19 @@ function optionRow([property, arg]: [string, Arg]): string[] {
   return [
     "",
     optionNames(property, arg),
-    arg.description + (notes.length > 0 ? ` (${notes.join("; ")})` : ""),
+    aboutOption(arg) + (notes.length > 0 ? ` (${notes.join("; ")})` : ""),
   ];
 }
 
+/** A flag that is on unless said otherwise is offered as `--no-…`. */
+export const isOn = (arg: Arg): boolean => arg.type === "boolean" && arg.default === "true";
+
+/** What an option does under the name it is offered by; a flag is declared with what it does when it is on. */
+export const aboutOption = (arg: Arg): string => (isOn(arg) ? `do not ${arg.description}` : arg.description);
+
 /** `-R, --repository FILE`; `--no-color` for what is on unless said otherwise. */
 function optionNames(property: string, arg: Arg): string {
-  const long = arg.type === "boolean" && arg.default === "true" ? `no-${kebab(property)}` : kebab(property);
+  const long = isOn(arg) ? `no-${kebab(property)}` : kebab(property);
   const aliases = arg.alias ?? [];
   const names = [
     ...aliases.filter((alias) => alias.length === 1).map((alias) => `-${alias}`),

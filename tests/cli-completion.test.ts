@@ -36,6 +36,7 @@ const CASES: readonly { line: readonly string[]; offered: readonly string[]; no:
   { line: ["repo", "-R", "x.fossil", "ticket", ""], offered: ["history", "ls", "new", "set"], no: "repo" },
   { line: ["repo", "ticket", "ls", "--wh"], offered: ["--where"], no: "--field" },
   { line: ["repo", "ls", "--j"], offered: ["--json"], no: "--long" },
+  { line: ["leaf", "--no-p"], offered: ["--no-pull", "--no-push"], no: "--push" },
 ];
 
 test("bash", async () => {

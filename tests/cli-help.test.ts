@@ -34,6 +34,13 @@ describe.each(COMMANDS.map((named) => [named.path.join(" "), named] as const))("
     for (const line of help.split("\n")) expect(line).toBe(line.trimEnd());
   });
 
+  test("a flag that is on is offered as what turns it off", async () => {
+    const help = await helpText(named);
+    for (const line of help.split("\n").filter((line) => line.startsWith("  --no-"))) {
+      expect(line).toMatch(/^ {2}--no-[a-z-]+ +do not [a-z]/);
+    }
+  });
+
   test("its description is one sentence without capital or full stop", () => {
     expect(command.meta.description).toMatch(/^[a-z].*[^.]$/);
   });
