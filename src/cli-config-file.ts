@@ -19,8 +19,11 @@ export function readConfigFile(path: string): NonNullable<ArgSources["file"]> {
   try {
     table = Bun.TOML.parse(source) as Record<string, unknown>;
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    throw new UsageError("config-syntax", `${path} is not TOML: ${reason}`, { cause: error });
+    const reason = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+    const where = `${path}, line ${lineOfFault(source)}`;
+    throw new UsageError("config-syntax", `${where}: ${reason.replace("TOML Parse error", "not TOML")}`, {
+      cause: error,
+    });
   }
   const values = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(table)) {
@@ -34,4 +37,21 @@ export function readConfigFile(path: string): NonNullable<ArgSources["file"]> {
     values.set(key, list.map(String));
   }
   return { path, values };
+}
+
+/** Bun's parser tells no line: the one that what cannot be read begins in, after the most lines that can be. */
+function lineOfFault(source: string): number {
+  const lines = source.split("\n");
+  let readable = lines.length - 1;
+  while (readable > 0 && !isToml(lines.slice(0, readable).join("\n"))) readable--;
+  return readable + 1;
+}
+
+function isToml(source: string): boolean {
+  try {
+    Bun.TOML.parse(source);
+    return true;
+  } catch {
+    return false;
+  }
 }
