@@ -29,6 +29,14 @@ export function isLoopback(address: ListenAddress): boolean {
   return address.host === "localhost" || address.host === "::1" || address.host.startsWith("127.");
 }
 
+/** By the system's code. `ENOENT` is Bun's word for a name that no address was found for. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "it is no address of this machine",
+  ENOENT: "no such host",
+  ENOTFOUND: "no such host",
+};
+
 /** What to throw when listening on `address` failed: EdgeSyncError `address-in-use` or `address-unavailable`. */
 export function listenFailure(address: ListenAddress, cause: unknown): EdgeSyncError {
   const where = `${address.host}:${address.port}`;
@@ -40,7 +48,8 @@ export function listenFailure(address: ListenAddress, cause: unknown): EdgeSyncE
       data,
     });
   }
-  return new EdgeSyncError("address-unavailable", `cannot listen on ${where}: ${(cause as Error).message}`, {
+  const reason = REASONS[(cause as { code?: string }).code ?? ""] ?? (cause as Error).message;
+  return new EdgeSyncError("address-unavailable", `cannot listen on ${where}: ${reason}`, {
     cause,
     hint: "choose an address of this machine, and a port that you may open",
     data,

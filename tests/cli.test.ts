@@ -73,7 +73,8 @@ describe("bad usage ends with 2", () => {
 
 describe("configuration files", () => {
   const cases: readonly [name: string, content: string, stderr: RegExp][] = [
-    ["syntax.toml", "serve-http = \n", /syntax.toml is not TOML: /],
+    ["syntax.toml", 'poll = "5s"\n\nserve-http = \nuv = true\n', /syntax.toml, line 3: not TOML: /],
+    ["list.toml", 'peer = [\n  "a",\n  b\n]\n', /list.toml, line 1: not TOML: /],
     ["key.toml", 'serve_http = ":0"\n', /key.toml: unknown key "serve_http"\n {2}did you mean serve-http\?/],
     ["table.toml", "[http]\nserve = true\n", /table.toml: http: expected text, number, true, false/],
     ["value.toml", 'log-level = "loud"\n', /value.toml: log-level: expected one of error, warn, info, debug/],
@@ -168,6 +169,11 @@ describe("bad repositories: one line, code 1, nothing changed", () => {
     const words = ["leaf", "-R", good, "--serve-http", `127.0.0.1:${listener.port}`];
     expectFailure(spawnCli(words), 1, /cannot listen on 127.0.0.1:\d+: the address is in use/);
     listener.stop(true);
+  });
+
+  test("an address of another machine", () => {
+    const words = ["leaf", "-R", good, "--serve-http", "192.0.2.1:0"];
+    expectFailure(spawnCli(words), 1, /cannot listen on 192.0.2.1:0: it is no address of this machine\n/);
   });
 });
 
