@@ -47,22 +47,40 @@ export interface FuzzRun {
   readonly seed: number;
   /** Sees each input before it is tried: what a run that hangs was at. */
   readonly onInput?: (execution: number, input: Uint8Array) => void;
+  /** Hears of each defect at once: a run that is stopped gives no report. */
+  readonly onDefect?: (defect: FuzzDefect) => void;
+  /** Hears of each input that took longer than those before it. */
+  readonly onSlower?: (tookMs: number) => void;
 }
 
+/** Of memory that a run shares with who watches it: three numbers; after them comes the input. */
+export const FUZZ_HEAD_BYTES = 12;
 const HANG_MS = 1_000;
+/** Of what seemed to hang. */
+const TRIES_AGAIN = 3;
 export const MEMORY_GROWTH_MAX_MB = 768;
 const EXAMPLES_MAX = 4_000;
 /** Larger ones cost more than they find. */
 const EXAMPLE_MAX_BYTES = 3_000;
 const DEFECTS_MAX = 5;
 
-export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: FuzzRun): Promise<FuzzReport> {
+export async function fuzz(target: FuzzTarget, options: FuzzRun): Promise<FuzzReport> {
+  const { executions, seed, onInput } = options;
   const dice = new FuzzDice(seed);
   const mutator = new Mutator(dice, target.words);
   const examples = [...target.examples()];
   const first = examples.length;
   const outcomes = new Map<string, number>();
   const defects: FuzzDefect[] = [];
+  const found = (defect: FuzzDefect) => {
+    defects.push(defect);
+    options.onDefect?.(defect);
+  };
+  // What is short costs less and is changed for more: of two, mostly the shorter.
+  const pick = () => {
+    const [one, other] = [dice.pick(examples), dice.pick(examples)];
+    return dice.chance(4) || one.length <= other.length ? one : other;
+  };
   const baseMb = megabytes();
   let [accepted, slowestMs, peakGrowthMb] = [0, 0, 0];
   const began = performance.now();
@@ -74,8 +92,7 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
   Error.stackTraceLimit = 0;
   for (; done < executions && defects.length < DEFECTS_MAX; done++) {
     // Each example once as it is.
-    let input =
-      done < first ? new Uint8Array(examples[done]!) : mutator.make(dice.pick(examples), dice.pick(examples));
+    let input = done < first ? new Uint8Array(examples[done]!) : mutator.make(pick(), pick());
     if (done >= first && target.repair !== undefined && dice.chance(2)) input = target.repair(input, dice);
     onInput?.(done, input);
     const size = input.length;
@@ -91,7 +108,7 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
       if (error instanceof EdgeSyncError) outcome = error.code;
       else {
         outcome = "undeclared";
-        defects.push({
+        found({
           what: await traced(target, held.slice(0, size), dice, error),
           execution: done,
           input: held.slice(0, size),
@@ -100,10 +117,14 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
     }
     let tookMs = performance.now() - started;
     // A machine that is busy may stop for a second itself: what is slow is slow again.
-    if (tookMs > HANG_MS) tookMs = Math.min(tookMs, await timeOf(target, held.slice(0, size), dice));
-    if (tookMs > slowestMs) slowestMs = tookMs;
+    for (let again = 0; tookMs > HANG_MS && again < TRIES_AGAIN; again++)
+      tookMs = Math.min(tookMs, await timeOf(target, held.slice(0, size), dice));
+    if (tookMs > slowestMs) {
+      slowestMs = tookMs;
+      options.onSlower?.(tookMs);
+    }
     if (tookMs > HANG_MS)
-      defects.push({
+      found({
         what: `took ${Math.round(tookMs)} ms`,
         execution: done,
         input: held.slice(0, size),
@@ -115,7 +136,7 @@ export async function fuzz(target: FuzzTarget, { executions, seed, onInput }: Fu
     if ((done & 0x3fff) === 0x3fff || done === executions - 1) {
       peakGrowthMb = Math.max(peakGrowthMb, megabytes() - baseMb);
       if (peakGrowthMb > MEMORY_GROWTH_MAX_MB)
-        defects.push({
+        found({
           what: `memory grew by ${peakGrowthMb} MB`,
           execution: done,
           input: held.slice(0, size),

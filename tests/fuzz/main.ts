@@ -7,14 +7,15 @@
  *     --list               their names
  *
  * Prints one line a parser; an input that breaks a promise is written to a file in the working folder. Ends with
- * status 1 when there was one.
+ * status 1 when there was one. A run that is stopped says how far it came.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { FuzzReport } from "./fuzzer.ts";
+import { atEnd } from "../at-end.ts";
+import { FUZZ_HEAD_BYTES, type FuzzReport } from "./fuzzer.ts";
 import { INPUT_MAX_BYTES } from "./mutate.ts";
 import { TARGETS, targetOf } from "./targets.ts";
-import type { FuzzOrder } from "./worker.ts";
+import type { FuzzNews, FuzzOrder } from "./worker.ts";
 
 /** A machine that is busy may hold a thread back for a while. */
 const SILENCE_MAX_MS = 20_000;
@@ -44,12 +45,26 @@ else {
 }
 
 async function run(parser: string, executions: number, seed: number): Promise<boolean> {
-  const shared = new SharedArrayBuffer(8 + 4 * INPUT_MAX_BYTES + 65_536);
+  const shared = new SharedArrayBuffer(FUZZ_HEAD_BYTES + 4 * INPUT_MAX_BYTES + 65_536);
   const worker = new Worker(new URL("./worker.ts", import.meta.url).href);
   const done = Promise.withResolvers<FuzzReport | undefined>();
-  worker.onmessage = ({ data }: MessageEvent<FuzzReport>) => done.resolve(data);
+  let defectCount = 0;
+  worker.onmessage = ({ data }: MessageEvent<FuzzNews>) => {
+    if ("report" in data) return done.resolve(data.report);
+    const { what, execution, input } = data.defect;
+    const path = keep(parser, defectCount++, input);
+    console.log(`${parser}: DEFECT at execution ${execution}: ${what}\n  input: ${path}`);
+  };
   worker.onerror = (event) => done.reject(new Error(event.message));
-  const numbers = new Int32Array(shared, 0, 2);
+  const numbers = new Int32Array(shared, 0, FUZZ_HEAD_BYTES / 4);
+  let isDone = false;
+  atEnd(() => {
+    if (isDone) return;
+    const count = Math.max(0, Atomics.load(numbers, 0) - 1).toLocaleString("en");
+    console.log(
+      `${parser}: stopped after ${count} executions, slowest ${numbers[2]} ms, ${defectCount} defects`,
+    );
+  });
   let seen = -1;
   let seenAt = performance.now();
   const watch = setInterval(() => {
@@ -61,8 +76,9 @@ async function run(parser: string, executions: number, seed: number): Promise<bo
   const report = await done.promise;
   clearInterval(watch);
   worker.terminate();
+  isDone = true;
   if (report === undefined) {
-    const input = new Uint8Array(shared, 8).slice(0, numbers[1]!);
+    const input = new Uint8Array(shared, FUZZ_HEAD_BYTES).slice(0, numbers[1]!);
     console.log(
       `${parser}: DEFECT: does not come back from execution ${numbers[0]! - 1}: ${keep(parser, 0, input)}`,
     );
@@ -74,8 +90,6 @@ async function run(parser: string, executions: number, seed: number): Promise<bo
     `${parser}: ${report.executions.toLocaleString("en")} executions in ${seconds.toFixed(1)} s (${rate}/s), ${accepted.toLocaleString("en")} accepted, ` +
       `${Object.keys(outcomes).length} outcomes, slowest ${slowestMs.toFixed(1)} ms, memory +${peakGrowthMb} MB, ${defects.length} defects`,
   );
-  for (const [i, { what, execution, input }] of defects.entries())
-    console.log(`  DEFECT at execution ${execution}: ${what}\n  input: ${keep(parser, i, input)}`);
   return defects.length === 0;
 }
 
