@@ -21,6 +21,7 @@ export const IROH_CLOSE = {
   busy: { code: 2n, reason: "busy" },
   replaced: { code: 3n, reason: "replaced" },
   silent: { code: 4n, reason: "silent" },
+  moved: { code: 5n, reason: "moved" },
 } as const;
 
 export class IrohConnection {

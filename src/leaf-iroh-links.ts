@@ -6,21 +6,37 @@
  * `IROH_RETRY_MIN_MS` to `IROH_RETRY_MAX_MS`, shortened by chance to between half and all of it. A link that lasted
  * starts over with the shortest wait, and so does one whose peer is heard to be elsewhere.
  *
+ * Peers that the leaf has only heard of, and that may connect to it, are met: connected to as well, so that they stay
+ * linked when those are gone by whom they were heard; at most `IROH_MET_MAX_COUNT`. One that turns this leaf away, or was never
+ * reached within `IROH_AVOID_MS`, or not for `IROH_MET_KEEP_MS`, is left alone for `IROH_AVOID_MAX_MS`.
+ *
  * Two endpoints have one link. When each connects to the other at about the same time, the connection that the lower
  * id began stays, on both sides; otherwise the newer one: its peer has lost the older.
  */
 import type { Broker } from "./broker.ts";
 import type { LocalClient } from "./broker-local.ts";
+import { EdgeSyncError } from "./errors.ts";
 import { IROH_CLOSE, type IrohConnection, irohReason } from "./iroh-connection.ts";
 import type { IrohEndpoint } from "./iroh-endpoint.ts";
 import { type IrohRole, LEAFNODE_ALPN } from "./iroh-hello.ts";
 import { LeafIrohLink, type LinkDependencies, linkSubject } from "./leaf-iroh-link.ts";
-import { IROH_CONNECT_MS, IROH_RETRY_MAX_MS, IROH_RETRY_MIN_MS } from "./limits.ts";
+import {
+  IROH_AVOID_MAX_MS,
+  IROH_AVOID_MS,
+  IROH_CONNECT_MS,
+  IROH_MET_KEEP_MS,
+  IROH_MET_MAX_COUNT,
+  IROH_RETRY_MAX_MS,
+  IROH_RETRY_MIN_MS,
+  PRESENCE_PEER_MAX_COUNT,
+} from "./limits.ts";
 import { randomWait } from "./random.ts";
 
 /** Connections made at the same time differ by less. */
 const CROSSING_MS = 1_000;
 const LASTED_MS = 10_000;
+/** Errors that another attempt would end with as well. */
+const FINAL = ["peer-refused", "iroh-roles"];
 
 interface Taken {
   readonly link: LeafIrohLink;
@@ -35,6 +51,10 @@ export class LeafIrohLinks {
   private readonly heard = new Map<string, string>();
   /** What ends an attempt to connect to them, or the wait for the next. */
   private readonly attempts = new Map<string, () => void>();
+  /** Peers that were met, and what ends that. */
+  private readonly met = new Map<string, AbortController>();
+  /** Until when (monotonic) peers are not met again. */
+  private readonly leftAlone = new Map<string, number>();
   private readonly client: LocalClient;
   private readonly stopping = new AbortController();
 
@@ -61,16 +81,56 @@ export class LeafIrohLinks {
     this.attempts.get(id)?.();
   }
 
-  /** Connects to a peer, and stays connected. @param address id or ticket */
-  async stayWith(address: string): Promise<void> {
+  /** Attempts that wait for their time begin at once: there may be other ways than before. */
+  hurry(): void {
+    for (const begin of this.attempts.values()) begin();
+  }
+
+  /** Whether `meet` would do something. */
+  mayMeet(id: string): boolean {
+    if (id === this.endpoint.id || this.heard.has(id) || this.met.size >= IROH_MET_MAX_COUNT) return false;
+    return (this.leftAlone.get(id) ?? 0) <= this.deps.clock.monotonic();
+  }
+
+  /** Has one more link to a peer that was heard of, and that may connect here, in reserve at least. */
+  meet(ticket: string): void {
+    const id = this.endpoint.idOf(ticket);
+    if (!this.mayMeet(id)) return;
+    const ending = new AbortController();
+    this.met.set(id, ending);
+    void this.stayWith(ticket, ending.signal).finally(() => {
+      for (const known of [this.met, this.heard, this.attempts]) known.delete(id);
+      if (this.leftAlone.size >= PRESENCE_PEER_MAX_COUNT) this.leftAlone.clear();
+      this.leftAlone.set(id, this.deps.clock.monotonic() + IROH_AVOID_MAX_MS);
+    });
+  }
+
+  /** Ends links with peers that were met and may not connect here any more. */
+  async recheck(admit: (id: string) => Promise<boolean>): Promise<void> {
+    for (const [id, ending] of [...this.met]) {
+      if (await admit(id)) continue;
+      ending.abort();
+      this.links.get(id)?.link.connection.close(IROH_CLOSE.refused);
+    }
+  }
+
+  /**
+   * Connects to a peer, and stays connected.
+   *
+   * @param address id or ticket
+   * @param whileMet of a peer that was only heard of: until when
+   */
+  async stayWith(address: string, whileMet?: AbortSignal): Promise<void> {
     const { clock, random, log } = this.deps;
-    const { signal } = this.stopping;
+    const signal = AbortSignal.any([this.stopping.signal, ...(whileMet === undefined ? [] : [whileMet])]);
     const id = this.endpoint.idOf(address);
     let waitMs = IROH_RETRY_MIN_MS;
     let told = "";
+    let giveUpAt = clock.monotonic() + IROH_AVOID_MS;
     this.heard.set(id, address);
     while (!signal.aborted) {
       const began = clock.monotonic();
+      if (whileMet !== undefined && began >= giveUpAt) return;
       const elsewhere = new AbortController();
       this.attempts.set(id, () => elsewhere.abort());
       const either = AbortSignal.any([signal, elsewhere.signal]);
@@ -79,12 +139,19 @@ export class LeafIrohLinks {
         const how = { heard: this.heard.get(id), signal: either };
         if (taken !== undefined) await taken.link.connection.closed;
         else await this.link(await this.endpoint.connect(address, LEAFNODE_ALPN, how));
+        giveUpAt = clock.monotonic() + IROH_MET_KEEP_MS;
       } catch (error) {
+        const isFinal = error instanceof EdgeSyncError && FINAL.includes(error.code);
+        if (whileMet !== undefined && isFinal) return;
         const reason = irohReason(error);
         // Then it may be this side that is not reached.
         const ownRelay = this.deps.isRelayDown() ? { ownRelay: "down" } : {};
         if (reason !== told && !either.aborted)
-          log.warn("iroh peer not reached", { id, reason, ...ownRelay });
+          log[whileMet === undefined ? "warn" : "debug"]("iroh peer not reached", {
+            id,
+            reason,
+            ...ownRelay,
+          });
         told = reason;
       }
       if (clock.monotonic() - began > LASTED_MS + IROH_CONNECT_MS) {

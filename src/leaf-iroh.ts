@@ -5,6 +5,7 @@
  * Who may connect: the endpoints that the leaf was told of, and those on the list in the repository (`repo-endpoint`), which
  * is asked at each connection. What they may do there is what their login says, as over HTTP.
  */
+import { networkInterfaces } from "node:os";
 import type { Broker } from "./broker.ts";
 import type { Clock } from "./clock.ts";
 import { EdgeSyncError } from "./errors.ts";
@@ -17,6 +18,7 @@ import { LeafIrohHealth, type RelayState } from "./leaf-iroh-health.ts";
 import { LeafIrohLinks } from "./leaf-iroh-links.ts";
 import type { HostedRepository } from "./leaf-repositories.ts";
 import { IROH_AVOID_MAX_MS, IROH_AVOID_MS, IROH_DETOUR_MS, PRESENCE_PEER_MAX_COUNT } from "./limits.ts";
+import type { PeerRole } from "./presence-message.ts";
 import type { Random } from "./random.ts";
 import type { Transport } from "./transport.ts";
 import { IrohTransport, XFER_ALPN } from "./transport-iroh.ts";
@@ -54,8 +56,10 @@ export interface LeafIroh {
   readonly relay: { readonly url: string | null; readonly state: RelayState } | undefined;
   /** The way to what a peer calls its endpoint, unless it is known to lead nowhere. */
   wayTo(address: string | undefined): IrohWay | undefined;
-  /** What a peer calls its endpoint, as it tells everybody. */
-  hear(address: string | undefined): void;
+  /** What a peer calls its endpoint, as it tells everybody, and what its role is. */
+  hear(address: string | undefined, role: PeerRole): void;
+  /** Cuts off who is no longer allowed. */
+  recheck(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -111,7 +115,16 @@ export async function startLeafIroh(
     await endpoint.close();
     throw error;
   }
-  const health = new LeafIrohHealth({ endpoint, hasPeers: () => peers.length > 0, ping: pingRelay }, deps);
+  const health = new LeafIrohHealth(
+    {
+      endpoint,
+      hasPeers: () => peers.length > 0,
+      ping: pingRelay,
+      addresses: ownAddresses,
+      onNetworkChange: () => links?.hurry(),
+    },
+    deps,
+  );
   const isRelayDown = () => health.relay === "down";
   const made = new LeafIrohLinks(endpoint, broker, role, { ...deps, isRelayDown });
   links = made;
@@ -123,8 +136,19 @@ export async function startLeafIroh(
       return endpoint.hasRelay ? { url: endpoint.relayUrl ?? null, state: health.relay } : undefined;
     },
     wayTo: (address) => (address === undefined ? undefined : wayTo(endpoint, address, avoided, deps.clock)),
-    hear(address) {
-      if (address !== undefined && isEndpoint(endpoint, address)) made.hear(address);
+    hear(address, peerRole) {
+      if (address === undefined || !isEndpoint(endpoint, address)) return;
+      made.hear(address);
+      if (!meets(role, peerRole) || !made.mayMeet(endpoint.idOf(address))) return;
+      admit(endpoint.idOf(address)).then(
+        (isAllowed) => isAllowed && made.meet(address),
+        // The repository cannot be read now: it will be heard of again.
+        () => {},
+      );
+    },
+    async recheck() {
+      await endpoint.recheck();
+      await made.recheck(admit);
     },
     async stop() {
       health.stop();
@@ -133,6 +157,17 @@ export async function startLeafIroh(
       await endpoint.close();
     },
   };
+}
+
+/** Whether a leaf links with a peer of that role that it was not told of: a hub waits for others, those of role leaf only join. */
+function meets(own: IrohRole, other: PeerRole): boolean {
+  return own !== "hub" && other !== "bridge" && (own !== "leaf" || other !== "leaf");
+}
+
+function ownAddresses(): Set<string> {
+  return new Set(
+    Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []),
+  );
 }
 
 /** Asks a relay whether it is there, as its clients do. */

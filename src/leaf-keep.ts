@@ -104,7 +104,7 @@ export async function keepRepository(
     "GET /status": status,
     "GET /peers": () => mesh.presence.peers.map(presentStatus),
     "POST /recheck": async () => {
-      await iroh?.endpoint.recheck();
+      await iroh?.recheck();
       return null;
     },
     "POST /sync": async () => (await syncNow("command")).map(syncStatus),

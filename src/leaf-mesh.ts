@@ -35,6 +35,7 @@ import { wayTo } from "./leaf-way.ts";
 import { GIMME_MIN_COUNT, MESH_SOON_MS } from "./limits.ts";
 import type { Logger } from "./log.ts";
 import type { NatsLink } from "./nats-link.ts";
+import { isSameAddress } from "./peer-address.ts";
 import { Presence, type PresentPeer } from "./presence.ts";
 import type { PeerRole } from "./presence-message.ts";
 import { type Random, randomBelow } from "./random.ts";
@@ -75,6 +76,8 @@ export interface MeshDependencies {
 }
 
 const JITTER = 0.5;
+/** Failures in a row after which a peer is no longer asked again at once. */
+const RETRY_MAX_COUNT = 3;
 
 export class LeafMesh {
   readonly presence: Presence;
@@ -267,6 +270,7 @@ export class LeafMesh {
     const outcome = await this.sync.request(peer, reply === undefined ? wish : { ...wish, reply });
     // The watcher would see it, a moment later.
     if (outcome.artifactsReceived > 0 && !this.stopped) this.watch.look();
+    this.retry(peer);
     return outcome;
   }
 
@@ -310,7 +314,7 @@ export class LeafMesh {
   private meet({ facts }: PresentPeer, isNew: boolean): void {
     const { peerId, tips, role, iroh } = facts;
     this.know(peerId);
-    this.about.iroh?.hear(iroh);
+    this.about.iroh?.hear(iroh, role);
     const hasNewFiles = this.files.hear(peerId, facts.unversioned) && this.about.unversioned === true;
     const isUrgent = isNew || hasNewFiles || this.missing(tips).length > 0;
     if (!(this.suspects.mayMiss(facts, this.own) || (isNew && role === "bridge"))) return;
@@ -368,6 +372,15 @@ export class LeafMesh {
     const isIdle = artifactsSent + artifactsReceived + filesSent + filesReceived === 0;
     if (facts !== undefined && isIdle && error === undefined) this.suspects.settle(facts, own);
     if (artifactsReceived > 0 && !this.stopped) this.watch.look();
+    this.retry(peerId);
+  }
+
+  /** After a failure: soon, in case it was the line; after some, at the next poll. */
+  private retry(peerId: string): void {
+    const failures = this.sync.peer(peerId)?.failuresInRow ?? 0;
+    if (failures === 0 || failures > RETRY_MAX_COUNT) return;
+    this.suspects.add(peerId, true);
+    this.tickWithin(MESH_SOON_MS);
   }
 
   /** A suspect that still is one, the urgent ones first; else any. */
@@ -381,13 +394,4 @@ export class LeafMesh {
     const { peers } = this.presence;
     return peers.length === 0 ? undefined : peers[randomBelow(this.deps.random, peers.length)]!.facts.peerId;
   }
-}
-
-/** Whether two addresses are one, logins and the slash at the end apart. */
-function isSameAddress(one: string, other: string): boolean {
-  const plain = (address: string) => {
-    const { origin, pathname } = new URL(address);
-    return origin + pathname.replace(/\/$/, "");
-  };
-  return plain(one) === plain(other);
 }

@@ -369,9 +369,18 @@ export const IROH_DEAF_MS = 3_000;
 /** How long iroh is waited for where there is another way to a peer. */
 export const IROH_DETOUR_MS = 1_500;
 
-/** How often a leaf looks after its iroh endpoint; silence of a connection that ends it. */
-export const IROH_HEALTH_MS = 5_000;
-export const IROH_SILENT_MS = 15_000;
+/** How often a leaf looks after its iroh connections; silence that ends one: idle peers are heard every 5 s. */
+export const IROH_HEALTH_MS = 1_000;
+export const IROH_SILENT_MS = 11_000;
+
+/** How often it looks after its iroh endpoint, and that one's relay. */
+export const IROH_ENDPOINT_LOOK_MS = 5_000;
+
+/** Peers that a leaf stays linked with because it heard of them, without being told to. */
+export const IROH_MET_MAX_COUNT = 8;
+
+/** How long such a peer is tried to be linked with again after it was lost. */
+export const IROH_MET_KEEP_MS = 3_600_000;
 
 /** How long an endpoint may be without any connection, or without the relay that others reach, until it begins anew; most of it after many times. */
 export const IROH_REBIND_MS = 60_000;

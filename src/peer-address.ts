@@ -24,3 +24,12 @@ export function asEndpoint(value: string): string {
 function isWord(value: string): boolean {
   return value.length <= PEER_ADDRESS_MAX_LENGTH && WORD.test(value);
 }
+
+/** Whether two web addresses are one, logins and the slash at the end apart. */
+export function isSameAddress(one: string, other: string): boolean {
+  const plain = (address: string) => {
+    const { origin, pathname } = new URL(address);
+    return origin + pathname.replace(/\/$/, "");
+  };
+  return plain(one) === plain(other);
+}

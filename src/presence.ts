@@ -36,7 +36,7 @@ export interface PresenceOptions {
   readonly peerId: PeerId;
   /** What this peer tells of itself, without the time of its beats. */
   readonly facts: () => Promise<Omit<PeerFacts, "everyMs">>;
-  /** Heard of a peer, again or as of a new one: for the first time, or for the first time since its link was away. */
+  /** Heard of a peer, again or as of a new one: for the first time, or since its link was away, or because it joins. */
   readonly onPeer?: (peer: PresentPeer, isNew: boolean) => void;
   readonly onGone?: (peer: PresentPeer) => void;
   readonly beatMs?: number;
@@ -101,9 +101,9 @@ export class Presence {
     void this.tell("join", [link], inbox);
   }
 
-  /** Joins anew: there may be others on the links who have not heard of this peer, nor it of them. */
+  /** Joins anew: there may be others on the links who have not heard of this peer, or not of late, nor it of them. */
   joinAgain(): void {
-    for (const [link, { inbox }] of this.links) void this.tell("join", [link], inbox);
+    for (const [link, { inbox }] of this.links) this.rejoin(link, inbox);
   }
 
   /** Says that this peer goes. */
@@ -167,11 +167,11 @@ export class Presence {
       this.forget(facts.peerId);
       return;
     }
-    this.remember(link, facts);
+    this.remember(link, facts, kind === "join");
     if (kind === "join" && message.reply !== "") this.answer(link, message.reply);
   }
 
-  private remember(link: NatsLink, facts: PeerFacts): void {
+  private remember(link: NatsLink, facts: PeerFacts, isJoining: boolean): void {
     const { clock, log } = this.deps;
     const now = clock.monotonic();
     const before = this.known.get(facts.peerId);
@@ -186,7 +186,8 @@ export class Presence {
     this.known.set(facts.peerId, peer);
     if (before === undefined)
       log.info("peer is there", { peer: facts.peerId, name: facts.name, role: facts.role });
-    this.options.onPeer?.(peer, before === undefined || before.link !== link || before.mayHaveBeenMissed);
+    const isKnown = before !== undefined && before.link === link && !before.mayHaveBeenMissed;
+    this.options.onPeer?.(peer, isJoining || !isKnown);
   }
 
   private forget(id: string): void {

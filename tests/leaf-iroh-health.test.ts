@@ -18,11 +18,13 @@ function looked(options: { hasRelay?: boolean; hasPeers?: boolean } = {}) {
   const said: string[] = [];
   const log = createLogger("debug", (_level, message) => void said.push(`${time.now / 1000} ${message}`));
   const state = {
-    connections: [] as { bytes: number; isOpen: boolean }[],
+    connections: [] as { bytes: number; isOpen: boolean; isOurs?: boolean }[],
     isOnline: true,
     isPinged: true,
     isDead: false,
     rebindsAt: [] as number[],
+    addresses: ["10.0.0.1"],
+    changesAt: [] as number[],
   };
   const connection = (one: { bytes: number; isOpen: boolean }) =>
     Object.defineProperties(one, {
@@ -50,7 +52,9 @@ function looked(options: { hasRelay?: boolean; hasPeers?: boolean } = {}) {
   };
   const ping = async () => state.isPinged;
   const hasPeers = () => options.hasPeers ?? false;
-  const health = new LeafIrohHealth({ endpoint, hasPeers, ping }, { clock, log });
+  const addresses = () => new Set(state.addresses);
+  const onNetworkChange = () => void state.changesAt.push(time.now / 1000);
+  const health = new LeafIrohHealth({ endpoint, hasPeers, ping, addresses, onNetworkChange }, { clock, log });
   return { time, state, said, health };
 }
 
@@ -64,10 +68,32 @@ test("a connection that falls silent is ended, one that is heard is not", async 
   for (let at = 5_000; at <= 30_000; at += 5_000) {
     idle.bytes++;
     await time.runUntil(at);
-    expect(dead.isOpen).toBe(at < 20_000);
+    expect(dead.isOpen).toBe(at < 12_000);
   }
   expect(idle.isOpen).toBe(true);
-  expect(said).toEqual(["20 iroh connection silent"]);
+  expect(said).toEqual(["12 iroh connection silent"]);
+});
+
+test("other addresses: what waits is told, and connections that others made are ended when this machine has moved", async () => {
+  const { time, state } = looked();
+  const [ours, theirs] = [
+    { bytes: 1, isOpen: true, isOurs: true },
+    { bytes: 1, isOpen: true, isOurs: false },
+  ];
+  state.connections = [ours, theirs];
+  // A cable is out for a while, and there is one more.
+  await time.runUntil(500);
+  state.addresses = [];
+  await time.runUntil(1_500);
+  state.addresses = ["10.0.0.1"];
+  await time.runUntil(2_500);
+  state.addresses = ["10.0.0.1", "10.0.0.3"];
+  await time.runUntil(3_500);
+  expect(theirs.isOpen).toBe(true);
+  state.addresses = ["10.0.0.2"];
+  await time.runUntil(9_000);
+  expect(state.changesAt).toEqual([1, 2, 3, 4]);
+  expect([ours.isOpen, theirs.isOpen]).toEqual([true, false]);
 });
 
 test("without a connection to any peer it begins anew, less and less often", async () => {

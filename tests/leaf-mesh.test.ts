@@ -345,6 +345,23 @@ describe("news", () => {
     await project.everywhere(page);
   });
 
+  test("that is no check-in and was missed is found by a leaf whose broker the other's joins again", async () => {
+    project = new Project();
+    const [hub, spoke] = [project.broker({ leafListen: LOOPBACK }), project.broker()];
+    await project.join([hub]);
+    await project.join([spoke]);
+    const join = () => spoke.joinLeaf({ host: "127.0.0.1", port: hub.leafPort! });
+    const leave = join();
+    await project.everywhere(project.commit(0));
+    await until(() => project.peersOf(0).length + project.peersOf(1).length === 2, "both know each other");
+    leave();
+    const page = project.page(1);
+    await until(() => project.has(1, page), "the page to be written");
+    expect(project.has(0, page)).toBe(false);
+    join();
+    await project.everywhere(page);
+  });
+
   test("that was missed is found by a beat", async () => {
     project = new Project();
     const broker = project.broker();

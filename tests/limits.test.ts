@@ -156,9 +156,12 @@ const HELD: Readonly<Record<Name, Held>> = {
   IROH_AVOID_MAX_MS: pace("how long other ways are taken after many failures"),
   IROH_DEAF_MS: pace("how soon a connection that leads nowhere is given up"),
   IROH_DETOUR_MS: pace("how long iroh is waited for where there is another way"),
-  IROH_HEALTH_MS: pace("how often the endpoint is looked after"),
+  IROH_HEALTH_MS: pace("how often connections are looked after"),
   IROH_SILENT_MS:
     "leaf-iroh-health.test.ts: a connection that falls silent is ended, one that is heard is not",
+  IROH_ENDPOINT_LOOK_MS: pace("how often the endpoint is looked after"),
+  IROH_MET_MAX_COUNT: "leaf-iroh-links.test.ts: so many peers are met, and only those that may connect",
+  IROH_MET_KEEP_MS: pace("how long a peer that was met and lost is tried"),
   IROH_REBIND_MS: pace("how soon an endpoint begins anew"),
   IROH_REBIND_MAX_MS: pace("how late an endpoint begins anew"),
   IROH_CHUNK_BYTES: pace("pieces in which bytes cross to the addon and back"),

@@ -70,8 +70,9 @@ test("a stale ticket: its peer is found when another passes on where it is", asy
   using folder = new TempDir("iroh-stale");
   const files = await copies(folder, "a", "b", "c");
   const [a, b, c] = files as [string, string, string];
-  await using middle = await leaf(c, "--iroh-allow", "any");
-  await using far = await leaf(b, "--iroh-allow", "any", "--iroh-peer", ticketOf(middle));
+  // A hub waits for others, who have to find it.
+  await using far = await leaf(b, "--iroh-allow", "any", "--role", "hub");
+  await using middle = await leaf(c, "--iroh-allow", "any", "--iroh-peer", ticketOf(far));
   const nowhere = new EndpointAddr(EndpointId.fromString(idOf(far)), null, ["127.0.0.1:9"]);
   const stale = EndpointTicket.fromAddr(nowhere).toString();
   await using near = await leaf(a, "--iroh-peer", stale, "--iroh-peer", ticketOf(middle));
