@@ -12,7 +12,7 @@ import { type Hash, sha1Hex } from "../../src/hash.ts";
 import type { SyncOutcome } from "../../src/leaf-sync.ts";
 import { type LogFields, silentLogger } from "../../src/log.ts";
 import { seededRandom } from "../../src/random.ts";
-import type { Repo } from "../../src/repo.ts";
+import { Repo } from "../../src/repo.ts";
 import { rebuildRepository } from "../../src/repo-rebuild.ts";
 import { findTable } from "../../src/repo-table.ts";
 import { type TableRow, tableRows } from "../../src/repo-table-row.ts";
@@ -386,8 +386,23 @@ class World {
     this.trace(`${node.name} cloned ${peer.name}: ${end}`);
     for (const problem of problems) {
       // What was shunned meanwhile is rightly missing.
-      if (!problem.startsWith("a clone lacks") || [...shunned(peer.repo)].every((hash) => mayLack.has(hash)))
+      if (
+        !problem.startsWith("a clone lacks") ||
+        [...this.shunnedAt(peer)].every((hash) => mayLack.has(hash))
+      )
         this.defect(`${node.name} cloned ${peer.name}: ${problem}`);
+    }
+  }
+
+  /** What a machine shuns, though it be down. */
+  private shunnedAt(node: SimulatedNode): Set<Hash> {
+    if (node.isUp) return shunned(node.repo);
+    const { path, clock } = node.options;
+    const repo = Repo.open(path, { mode: "read", clock, random: seededRandom(5n) });
+    try {
+      return shunned(repo);
+    } finally {
+      repo.close();
     }
   }
 
