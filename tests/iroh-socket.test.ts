@@ -2,6 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import type { IrohConnection } from "../src/iroh-connection.ts";
 import { IrohSocket } from "../src/iroh-socket.ts";
 import { IROH_CHUNK_BYTES } from "../src/limits.ts";
+import { until } from "./interop/nats-server.ts";
 import { endpoint } from "./iroh-harness.ts";
 import { noise } from "./transport-contract.ts";
 
@@ -60,7 +61,7 @@ async function sockets() {
   const [atNear, atFar] = [new Heard(), new Heard()];
   near.start(atNear, new Uint8Array(0));
   far.start(atFar, Uint8Array.of(0));
-  return { near, far, atNear, atFar };
+  return { near, far, atNear, atFar, connection, other };
 }
 
 test("bytes arrive in order, as fast as they are taken, and before the end", async () => {
@@ -94,17 +95,21 @@ test("a buffer may be used again once it is written", async () => {
 });
 
 test("nothing is read while it is paused", async () => {
-  const { near, far, atFar } = await sockets();
+  const { near, far, atFar, connection, other } = await sockets();
   const first = Promise.withResolvers<void>();
   atFar.onChunk = () => {
     if (atFar.bytes.length >= 2) first.resolve();
   };
   await first.promise;
   far.pause();
+  const before = other.receivedBytes;
   near.write(noise(1_000));
-  await Bun.sleep(30);
   near.write(noise(2_000));
-  await Bun.sleep(30);
+  await until(() => other.receivedBytes >= before + 3_000, "all to have come");
+  // What is sent later on a stream of its own is read.
+  const beside = await connection.openStream();
+  await beside.write(Uint8Array.of(1));
+  await (await other.acceptStream()).read();
   expect(atFar.bytes.length).toBe(2);
   const rest = Promise.withResolvers<void>();
   atFar.onChunk = () => {

@@ -160,7 +160,8 @@ const HELD: Readonly<Record<Name, Held>> = {
   IROH_SILENT_MS:
     "leaf-iroh-health.test.ts: a connection that falls silent is ended, one that is heard is not",
   IROH_ENDPOINT_LOOK_MS: pace("how often the endpoint is looked after"),
-  IROH_MET_MAX_COUNT: "leaf-iroh-links.test.ts: so many peers are met, and only those that may connect",
+  IROH_MET_MAX_COUNT:
+    "leaf-iroh-links.test.ts: so many peers are met and no more, until some are given up or may no longer connect",
   IROH_MET_KEEP_MS: pace("how long a peer that was met and lost is tried"),
   IROH_REBIND_MS: pace("how soon an endpoint begins anew"),
   IROH_REBIND_MAX_MS: pace("how late an endpoint begins anew"),
