@@ -46,7 +46,7 @@ export interface RefreshOptions {
  * @throws RepoError `not-a-file` with `requireFiles`; `file-unreadable`
  */
 export function refresh(checkout: Checkout, options: RefreshOptions = {}): TrackedFile[] {
-  return refreshRows(checkout, vfileRows(checkout, checkout.vid), options);
+  return lookAt(checkout, vfileRows(checkout, checkout.vid), options);
 }
 
 /**
@@ -61,7 +61,17 @@ export function refreshChanged(checkout: Checkout, options: RefreshOptions = {})
   const unlike = expected && unlikeExpected(root, expected, !settings.allowsLinks);
   if (unlike === undefined) return refresh(checkout, options).filter(isChanged);
   const rows = restlessRows(checkout, vid, expected!.sizes.length, unlike);
-  return refreshRows(checkout, rows, options).filter(isChanged);
+  return lookAt(checkout, rows, options).filter(isChanged);
+}
+
+/**
+ * Like `refresh`, but says nothing of the disk, and so looks at it in less than half the time.
+ *
+ * @throws as `refresh`
+ */
+export function refreshRows(checkout: Checkout, options: RefreshOptions = {}): VfileRow[] {
+  refreshChanged(checkout, options);
+  return vfileRows(checkout, checkout.vid);
 }
 
 const trustsTimes = ({ settings }: Checkout, { hash }: RefreshOptions) =>
@@ -78,7 +88,7 @@ function expectedFiles(checkout: Checkout): ExpectedFiles {
   return { names, stamps, sizes: contentSizes(checkout, rids) };
 }
 
-function refreshRows(checkout: Checkout, rows: readonly VfileRow[], options: RefreshOptions): TrackedFile[] {
+function lookAt(checkout: Checkout, rows: readonly VfileRow[], options: RefreshOptions): TrackedFile[] {
   const trustTimes = trustsTimes(checkout, options);
   const allowLinks = checkout.settings.allowsLinks;
   if (rows.length === 0) return [];

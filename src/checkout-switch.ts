@@ -15,7 +15,7 @@ import type { Checkout } from "./checkout-db.ts";
 import { readDisk } from "./checkout-disk.ts";
 import { makeEmptyFolders } from "./checkout-empty-folders.ts";
 import { writeManifestFiles } from "./checkout-manifest-files.ts";
-import { refresh, type TrackedFile } from "./checkout-status.ts";
+import { refreshRows } from "./checkout-status.ts";
 import { setTimes } from "./checkout-times.ts";
 import type { TreeChange } from "./checkout-tree.ts";
 import { loadVfile, permissionOf, type VfileRow, vfileRows } from "./checkout-vfile.ts";
@@ -76,8 +76,8 @@ function change(checkout: Checkout, target: Rid, options: SwitchOptions): Switch
 const NOTHING: SwitchResult = { written: [], removed: [] };
 
 /** @throws RepoError `unsaved-changes` */
-export function refreshClean(checkout: Checkout): TrackedFile[] {
-  const files = refresh(checkout, { requireFiles: true });
+export function refreshClean(checkout: Checkout): VfileRow[] {
+  const files = refreshRows(checkout, { requireFiles: true });
   const changed = files.find(
     ({ chnged, origname, pathname }) => chnged !== 0 || (origname !== null && origname !== pathname),
   );
@@ -95,7 +95,7 @@ export function refreshClean(checkout: Checkout): TrackedFile[] {
 /** Takes the tree from `before`, all unchanged, to `rows`. */
 function replaceFiles(
   { repo, db, root }: Checkout,
-  before: readonly TrackedFile[],
+  before: readonly VfileRow[],
   rows: readonly VfileRow[],
   tree: TreeChange,
   force: boolean,

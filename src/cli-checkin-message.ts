@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { text as decode } from "./bytes.ts";
 import { isWithin } from "./checkout-add.ts";
 import type { Checkout } from "./checkout-db.ts";
-import { changesOf, refresh } from "./checkout-status.ts";
+import { changesOf, refreshChanged } from "./checkout-status.ts";
 import { pendingMerges } from "./checkout-vfile.ts";
 import { changeLine, mergeLine } from "./cli-changes.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -152,7 +152,7 @@ export function describeCommit(
 function takeStock(checkout: Checkout, { names, hash, branch }: CheckInOutlook) {
   const { repo, checkIn } = checkout;
   const isChosen = (name: string) => names.length === 0 || names.some((one) => isWithin(name, one));
-  const changes = changesOf(checkout, refresh(checkout, { hash, requireFiles: true }));
+  const changes = changesOf(checkout, refreshChanged(checkout, { hash, requireFiles: true }));
   return {
     branch: branch ?? (checkIn === undefined ? mainBranch(repo) : branchOf(repo, checkIn)),
     changes: changes.filter(({ name }) => isChosen(name)),

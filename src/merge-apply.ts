@@ -66,6 +66,11 @@ export function mergeInto(
   request: MergeRequest,
   options: MergeOptions = {},
 ): MergeResult | undefined {
+  // One snapshot: hundreds of contents are read, and each read by itself would take and release a lock.
+  return checkout.repo.db.snapshot(() => merge(checkout, request, options));
+}
+
+function merge(checkout: Checkout, request: MergeRequest, options: MergeOptions): MergeResult | undefined {
   const ends = findEnds(checkout, request);
   if (ends === undefined) return undefined;
   const { commandLine, dryRun = false, forceMissing } = options;

@@ -14,14 +14,14 @@
  * Source: Fossil `src/merge.c`.
  */
 import type { Checkout } from "./checkout-db.ts";
-import { refresh, type TrackedFile } from "./checkout-status.ts";
-import { CHANGE, originalName } from "./checkout-vfile.ts";
+import { refreshRows } from "./checkout-status.ts";
+import { CHANGE, originalName, type VfileRow } from "./checkout-vfile.ts";
 import { RepoError } from "./errors.ts";
 import type { MergeEnds } from "./merge-ends.ts";
 import { type CurrentFile, type MergeFile, matchNames, type NameRow } from "./merge-names.ts";
 import { renamesBetween } from "./merge-renames.ts";
 import type { Rid } from "./repo-content.ts";
-import { listFiles } from "./repo-files.ts";
+import { type Blobs, listFiles } from "./repo-files.ts";
 
 /** A file with what it is on each side that has it. */
 export interface PlannedFile {
@@ -60,15 +60,16 @@ export function planMerge(checkout: Checkout, ends: MergeEnds, allowMissing = fa
   const { repo, vid } = checkout;
   const { merged, pivot, namePivot, kind } = ends;
   // In the order of their rows, which is the order that stock goes by.
-  const current = refresh(checkout, { requireFiles: true })
+  const current = refreshRows(checkout, { requireFiles: true })
     .map(toCurrent)
     .sort((a, b) => a.id - b.id);
   const isPivotCurrent = pivot === vid;
+  const known: Blobs = new Map();
   const sides = {
     pivot: isPivotCurrent
       ? current.map((file) => ({ ...file, name: file.originalName }))
-      : filesOf(checkout, pivot, allowMissing),
-    merged: filesOf(checkout, merged, allowMissing),
+      : filesOf(checkout, pivot, allowMissing, known),
+    merged: filesOf(checkout, merged, allowMissing, known),
   };
   const rows = matchNames({
     renames: {
@@ -128,7 +129,7 @@ const isShared = (file: PresentFile): file is SharedFile => file.merged !== unde
 const isNew = (file: PlannedFile): file is PlannedFile & { readonly merged: MergeFile } =>
   file.current === undefined && file.pivot === undefined && file.merged !== undefined;
 
-function toCurrent(row: TrackedFile): CurrentFile {
+function toCurrent(row: VfileRow): CurrentFile {
   const { id, rid, isexe, islink, chnged, pathname } = row;
   return {
     id,
@@ -142,8 +143,8 @@ function toCurrent(row: TrackedFile): CurrentFile {
   };
 }
 
-function filesOf({ repo }: Checkout, checkIn: Rid, allowMissing: boolean): MergeFile[] {
-  return listFiles(repo, checkIn).flatMap(({ name, hash, permission, rid, size }) => {
+function filesOf({ repo }: Checkout, checkIn: Rid, allowMissing: boolean, known: Blobs): MergeFile[] {
+  return listFiles(repo, checkIn, known).flatMap(({ name, hash, permission, rid, size }) => {
     if (rid !== undefined && size !== undefined) {
       return [{ name, rid, hash, isexe: permission === "x" ? 1 : 0, islink: permission === "l" ? 1 : 0 }];
     }

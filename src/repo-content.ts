@@ -8,8 +8,8 @@
  *
  * Expanding walks the chain down to a full text or a cached artifact, noting rids only, then applies the
  * deltas upwards. Depth costs no stack, memory holds two artifacts of the chain at a time, and a chain that
- * returns to itself is an error. The result and every eighth artifact on the way go into the cache, so that
- * reading neighbours of a chain one after the other costs a few steps each.
+ * returns to itself is an error. The result and every eighth artifact on the way go into the cache, from 64 steps away on every
+ * sixty-fourth, so that reading neighbours of a chain one after the other costs a few steps each.
  *
  * Invariants, kept by every method here:
  *   - no delta chain is a cycle;
@@ -62,8 +62,9 @@ const DELTIFY_MIN_BYTES = 50;
 const DELTIFY_MAX_RATIO = 0.75;
 /** From this length on what is stored is not left in memory longer than it must. */
 const LARGE_BYTES = 1_000_000;
-/** Of the artifacts expanded on the way to another, each of this many is cached. */
+/** Of the artifacts expanded on the way to another, each of this many is cached, and farther away each of so many more. */
 const CACHE_EVERY = 8;
+const FAR_STEPS = 64;
 
 export class Content extends BlobTable {
   private readonly cache: ContentCache;
@@ -118,7 +119,7 @@ export class Content extends BlobTable {
     }
     const scratch = new Scratch();
     for (let i = chain.length - 1; i >= 0; i--) {
-      const isKept = i % CACHE_EVERY === 0;
+      const isKept = i % (i < FAR_STEPS ? CACHE_EVERY : FAR_STEPS) === 0;
       content = this.expandStep(chain[i]!, content, isKept ? undefined : scratch.next());
       if (isKept) this.cache.add(hashes[i]!, content);
       else scratch.fit(content.length);

@@ -34,14 +34,18 @@ export interface FileOrigin {
   readonly date: EpochMs;
 }
 
+/** Rid and size of contents, by their hashes. */
+export type Blobs = Map<Hash, { readonly rid: Rid; readonly size: number | undefined }>;
+
 /**
  * Every file of a check-in, in order of the bytes of the names.
  *
+ * @param known what was found for other check-ins, which have most contents in common; is added to
  * @throws NameError `not-a-checkin`; RepoError `content-missing` when its manifest or baseline is not here
  */
-export function listFiles(repo: Repo, checkIn: Rid): CheckInFile[] {
+export function listFiles(repo: Repo, checkIn: Rid, known: Blobs = new Map()): CheckInFile[] {
   const entries = filesInText(repo, checkIn) ?? [...filesOf(openManifest(repo, checkIn))];
-  const known = blobsOf(repo, entries);
+  findBlobs(repo, entries, known);
   return entries.map(({ name, hash, permission }) => {
     const blob = known.get(hash!);
     return { name, hash: hash!, permission, rid: blob?.rid, size: blob?.size };
@@ -49,15 +53,13 @@ export function listFiles(repo: Repo, checkIn: Rid): CheckInFile[] {
 }
 
 /** Rid and size of the files' contents, in one look: a check-in may have very many. */
-function blobsOf(
-  { db }: Repo,
-  entries: readonly FileEntry[],
-): ReadonlyMap<Hash, { readonly rid: Rid; readonly size: number | undefined }> {
-  const hashes = JSON.stringify([...new Set(entries.map(({ hash }) => hash))]);
+function findBlobs({ db }: Repo, entries: readonly FileEntry[], known: Blobs): void {
+  const unknown = entries.map(({ hash }) => hash!).filter((hash) => !known.has(hash));
+  const hashes = JSON.stringify([...new Set(unknown)]);
   const rows = db
     .prepare("SELECT uuid, rid, size FROM blob WHERE uuid IN (SELECT value FROM json_each(?))")
     .values<[Hash, Rid, number]>(hashes);
-  return new Map(rows.map(([hash, rid, size]) => [hash, { rid, size: size < 0 ? undefined : size }]));
+  for (const [hash, rid, size] of rows) known.set(hash, { rid, size: size < 0 ? undefined : size });
 }
 
 /**
