@@ -14,6 +14,7 @@ import {
   cloneThreads,
   closeCloneThreads,
 } from "./sync-clone.ts";
+import { isBegun } from "./sync-clone-file.ts";
 import { parseRemote } from "./sync-remote.ts";
 import type { Credentials } from "./sync-request.ts";
 import type { Transport } from "./transport.ts";
@@ -72,6 +73,9 @@ export async function cloneAsAsked(
       ? await fetchFiles(request.target, transport, login, progress.begin("unversioned files"), context)
       : undefined;
     return { ...summary, peer: transport.peer, files };
+  } catch (error) {
+    if (isBegun(request.target)) out.note("what came is kept: the same command goes on from there");
+    throw error;
   } finally {
     progress.end();
     await transport.close();

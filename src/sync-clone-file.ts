@@ -184,6 +184,9 @@ export class CloneFile {
 
 const partOf = (target: string) => `${target}.part`;
 
+/** Whether there is something that a clone into `target` would go on with. */
+export const isBegun = (target: string): boolean => !existsSync(target) && existsSync(partOf(target));
+
 function refuseExisting(target: string): void {
   if (!existsSync(target)) return;
   throw new RepoError("repo-exists", `${target} exists already`, { hint: "choose another name" });
@@ -198,12 +201,23 @@ function takeLock(target: string): Db {
     return lock;
   } catch (cause) {
     lock?.close();
-    if (!(cause instanceof RepoError) || cause.code !== "repo-locked") throw cause;
+    if (!(cause instanceof RepoError)) throw cause;
+    if (cause.code !== "repo-locked") throw unmakable(target, cause);
     throw new RepoError("clone-running", `another process is cloning into ${target}`, {
       hint: "wait for it to finish",
       cause,
     });
   }
+}
+
+/** The same error in terms of what was asked for. Nobody holds a lock that could not be made. */
+function unmakable(target: string, cause: RepoError): RepoError {
+  rmSync(`${partOf(target)}-lock`, { force: true });
+  const isFull = cause.code === "disk-full";
+  return new RepoError(cause.code, `${target} cannot be made${isFull ? ": the disk is full" : ""}`, {
+    hint: isFull ? "free some space" : "check that its folder exists and may be written",
+    cause,
+  });
 }
 
 function releaseLock(target: string, lock: Db): void {

@@ -126,6 +126,34 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
     expect(await rebuildParity(ours, stock)).toEqual([]);
   });
 
+  test("a clone that broke off says that it can be gone on with", async () => {
+    const { server } = await serve();
+    let answers = 1;
+    const gone = new Response("gone", { status: 502 });
+    using line = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: async (request) =>
+        answers-- > 0
+          ? fetch(new URL(new URL(request.url).pathname, server.url), {
+              method: "POST",
+              headers: request.headers,
+              body: await request.arrayBuffer(),
+            })
+          : gone.clone(),
+    });
+    const clone = ["repo", "clone", line.url.href, fresh("broken-off")];
+    const kept = "what came is kept: the same command goes on from there";
+    const first = await edgesync(...clone);
+    expect(first).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining(kept) });
+    answers = 100;
+    expect(await ok(...clone)).toMatchObject({ isResumed: true });
+    answers = 0;
+    const nothing = await edgesync("repo", "clone", line.url.href, fresh("nothing-came"));
+    expect(nothing.code).toBe(1);
+    expect(nothing.stderr).not.toContain(kept);
+  });
+
   test("what was cloned is opened, changed and synced by stock, with the remembered login", async () => {
     const { server, path } = await serve();
     await using _ = server;
