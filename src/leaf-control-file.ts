@@ -52,6 +52,12 @@ export function makeControlFile(repository: string, content: ControlFile): boole
   }
   try {
     writeSync(descriptor, `${JSON.stringify(content)}\n`);
+  } catch (cause) {
+    rmSync(controlFilePath(repository), { force: true });
+    const { message } = cause as Error;
+    throw new RepoError("control-file", `${controlFilePath(repository)} cannot be written: ${message}`, {
+      cause,
+    });
   } finally {
     closeSync(descriptor);
   }

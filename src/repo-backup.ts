@@ -19,8 +19,13 @@ export function backUp(repo: Repo, file: string, overwrite: boolean): void {
     if (!overwrite && existsSync(file)) throw taken(file);
     renameSync(temporary, file);
   } catch (cause) {
-    if (cause instanceof RepoError && (cause.code === "disk-full" || cause.code === "file-exists"))
-      throw cause;
+    if (cause instanceof RepoError && cause.code === "file-exists") throw cause;
+    if (cause instanceof RepoError && cause.code === "disk-full") {
+      throw new RepoError("disk-full", `${file} cannot be made: the disk is full`, {
+        hint: "free some space; nothing was left behind",
+        cause,
+      });
+    }
     throw new RepoError("file-unwritable", `${file} cannot be written`, { cause });
   } finally {
     rmSync(temporary, { force: true });

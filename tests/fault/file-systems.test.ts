@@ -4,9 +4,12 @@
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { createCipheriv } from "node:crypto";
-import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { text, utf8 } from "../../src/bytes.ts";
+import { systemClock } from "../../src/clock.ts";
 import { sha1Hex } from "../../src/hash.ts";
+import { seededRandom } from "../../src/random.ts";
+import { Repo } from "../../src/repo.ts";
 import { atEnd } from "../at-end.ts";
 import { cliEnv } from "../cli-process.ts";
 import { edgesyncWords, LeafProcess } from "../interop/leaf-process.ts";
@@ -150,6 +153,33 @@ describe.skipIf(why !== undefined)("a file system", () => {
     expect(await child.exited).toBe(1);
     expect(said).toContain("disk is full");
     expect(existsSync(target)).toBe(false);
+  }, 60_000);
+
+  test("that is full before they begin: a leaf serves, a clone and a backup name the file and leave nothing", async () => {
+    const made = await make();
+    using disk = new SmallDisk();
+    const file = `${disk.path}/a.fossil`;
+    copyFileSync(made, file);
+    // The files beside it are there: without them SQLite cannot even read on a full disk.
+    const held = Repo.open(file, { mode: "write", clock: systemClock, random: seededRandom(1n) });
+    using _ = { [Symbol.dispose]: () => held.close() };
+    held.config.set("project-name", "Full");
+    disk.fill();
+    await using leaf = await LeafProcess.start(file);
+    expect(leaf.stderr).toContain("no control file");
+    await stock.ok(["clone", leaf.url, temp.join("clone.fossil"), "--no-open"]);
+    const before = readdirSync(disk.path);
+    for (const words of [
+      ["repo", "clone", leaf.url, `${disk.path}/copy.fossil`],
+      ["repo", "backup", `${disk.path}/copy.fossil`, "-R", made],
+    ]) {
+      const { exitCode, stderr } = Bun.spawnSync([...edgesyncWords(), ...words], { env: cliEnv() });
+      expect([exitCode, `${stderr}`]).toEqual([
+        1,
+        expect.stringContaining("/copy.fossil cannot be made: the disk is full\n"),
+      ]);
+      expect(readdirSync(disk.path)).toEqual(before);
+    }
   }, 60_000);
 
   test("that is read-only: it is served, and pushes are told that nothing can be written", async () => {
