@@ -5,12 +5,15 @@
  * Bulk: a reply of N MB that does not compress over one exchange, against the same bytes written to and read from a bare stream of
  * the addon in the same pieces. Bound: at least 0.9 of its rate. Round trip: an exchange of a few bytes, against a bare
  * stream opened, written, ended and read. Then replies of 1 GB in all, one after the other: memory must not grow between the
- * first quarter and the last by more than two replies, and small exchanges on a connection of their own, as a heartbeat's, be answered
- * within a second. Both ends are in this process, on loopback, without relays; runs alternate.
+ * first quarter and the last by more than two replies, and heartbeats, a message each way on a link between the same endpoints, be
+ * answered within a second. Both ends are in this process, on loopback, without relays; runs alternate.
  */
 import { systemClock } from "../src/clock.ts";
 import { loadIroh } from "../src/iroh-addon.ts";
 import { IrohEndpoint } from "../src/iroh-endpoint.ts";
+import { LEAFNODE_ALPN } from "../src/iroh-hello.ts";
+import { startLeafBroker } from "../src/leaf-broker.ts";
+import { LeafIrohLinks } from "../src/leaf-iroh-links.ts";
 import { IROH_CHUNK_BYTES } from "../src/limits.ts";
 import { silentLogger } from "../src/log.ts";
 import { systemRandom } from "../src/random.ts";
@@ -35,11 +38,9 @@ large[0] = 0x66;
 const small = large.slice(0, 100);
 let isLarge = false;
 
-/** Who asks for small replies only. */
-let heartbeatId = "";
 const server = new IrohServer({
   ...deps,
-  answer: async ({ remoteId }) => ({ body: isLarge && remoteId !== heartbeatId ? large : small }),
+  answer: async () => ({ body: isLarge ? large : small }),
 });
 const to = await IrohEndpoint.start(
   {
@@ -47,7 +48,10 @@ const to = await IrohEndpoint.start(
     relay: "disabled",
     host: "127.0.0.1",
     admit: () => true,
-    accept: { [XFER_ALPN]: (connection) => void server.serve(connection) },
+    accept: {
+      [XFER_ALPN]: (connection) => void server.serve(connection),
+      [LEAFNODE_ALPN]: (connection) => links.to.accept(connection),
+    },
   },
   deps,
 );
@@ -56,12 +60,12 @@ const from = await IrohEndpoint.start(
   deps,
 );
 const transport = new IrohTransport({ endpoint: from, address: to.ticket(), clock: systemClock });
-const beside = await IrohEndpoint.start(
-  { secretKey: systemRandom.bytes(32), relay: "disabled", host: "127.0.0.1" },
-  deps,
-);
-heartbeatId = beside.id;
-const heart = new IrohTransport({ endpoint: beside, address: to.ticket(), clock: systemClock });
+const linkDeps = { ...deps, random: systemRandom, isRelayDown: () => false };
+const brokers = { to: startLeafBroker({}, linkDeps), from: startLeafBroker({}, linkDeps) };
+const links = {
+  to: new LeafIrohLinks(to, brokers.to.broker, "peer", linkDeps),
+  from: new LeafIrohLinks(from, brokers.from.broker, "peer", linkDeps),
+};
 const bare = await bareConnection();
 
 /** Two endpoints of the addon alone, and a function that has one send `bytes` to the other. */
@@ -150,15 +154,33 @@ report.add({
 report.add({ name: "round trip, p50", value: median(trip), unit: "ms" });
 report.add({ name: "round trip, bare stream, p50", value: median(tripBare), unit: "ms" });
 
-/** Of small exchanges while large ones go on, in milliseconds. */
+/** Of messages there and back while large exchanges go on, in milliseconds. */
 const beats: number[] = [];
+const heart = brokers.from.link();
+const answering = brokers.to.link();
+const inbox = heart.newInbox();
+let onBeat = () => {};
+heart.subscribe(inbox, () => onBeat());
+answering.subscribe("bench.beat", ({ reply }) => void answering.publish(reply, REQUEST));
+void links.from.stayWith(to.ticket());
+
+function beat(): Promise<void> {
+  return new Promise((resolve) => {
+    onBeat = resolve;
+    heart.publish("bench.beat", REQUEST, { reply: inbox });
+  });
+}
+
+const linked = brokers.from.broker.beyond("bench.beat");
+while (!linked.isWanted) await Bun.sleep(20);
+linked.stop();
 const rss: number[] = [];
 isLarge = true;
-await heart.exchange(REQUEST);
+await beat();
 let isOver = false;
 const beating = (async () => {
   while (!isOver) {
-    beats.push(1000 * (await seconds(() => heart.exchange(REQUEST))));
+    beats.push(1000 * (await seconds(beat)));
     await Bun.sleep(HEARTBEAT_EVERY_MS);
   }
 })();
@@ -177,14 +199,14 @@ report.add({
   unit: "MB",
   limit: 2 * megabytes,
 });
-report.add({ name: "small exchange meanwhile, p50", value: median(beats), unit: "ms" });
+report.add({ name: "heartbeat meanwhile, p50", value: median(beats), unit: "ms" });
 report.add({
-  name: "small exchange meanwhile, the slowest",
+  name: "heartbeat meanwhile, the slowest",
   value: Math.max(...beats),
   unit: "ms",
   limit: HEARTBEAT_MS_MAX,
 });
 await transport.close();
-await heart.close();
-await Promise.all([to.close(), from.close(), beside.close(), bare.close()]);
+for (const one of Object.values(links)) one.stop();
+await Promise.all([brokers.to.stop(), brokers.from.stop(), to.close(), from.close(), bare.close()]);
 report.finish();

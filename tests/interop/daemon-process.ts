@@ -22,8 +22,13 @@ export class DaemonProcess implements AsyncDisposable {
   }
 
   /** @param within the words of a program that starts it, as `ip netns exec` */
-  static async startWithin(within: readonly string[], ...args: readonly string[]): Promise<DaemonProcess> {
-    const words = [...within, ...edgesyncWords(), ...args, "--log-format", "json"];
+  static startWithin(within: readonly string[], ...args: readonly string[]): Promise<DaemonProcess> {
+    return DaemonProcess.startProgram([...within, ...edgesyncWords()], ...args);
+  }
+
+  /** @param program the words that start it, if it is not the one under test */
+  static async startProgram(program: readonly string[], ...args: readonly string[]): Promise<DaemonProcess> {
+    const words = [...program, ...args, "--log-format", "json"];
     const child = Bun.spawn(words, { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
     atEnd(() => child.kill("SIGKILL"));
     const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS_MAX);

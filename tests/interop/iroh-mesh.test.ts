@@ -112,31 +112,6 @@ test("three in a line, the ends of which know nothing of each other", async () =
   expect(left.stderr).not.toContain("not allowed");
 });
 
-test("three in a line, the middle of which sleeps: the ends are linked, and tell it all when it wakes", async () => {
-  using folder = new TempDir("iroh-asleep");
-  const files = await copies(folder, 3);
-  const [a, b, c] = files as [string, string, string];
-  await using middle = await leaf(b, "--iroh-allow", "any");
-  await using left = await leaf(a, "--iroh-allow", "any", ...peerOf(middle));
-  await using right = await leaf(c, "--iroh-allow", "any", ...peerOf(middle));
-  const inReserve = (one: DaemonProcess, other: DaemonProcess) =>
-    one.stderr.includes(`by another way","id":"${other.addresses["irohId"]}"`);
-  await until(() => inReserve(left, right) || inReserve(right, left), "the ends to meet");
-  const losses = () => left.stderr.match(/iroh connection silent/g)?.length ?? 0;
-  process.kill(middle.pid, "SIGSTOP");
-  try {
-    await change(a);
-    await until(() => losses() > 0, "the middle to be missed");
-    await change(c);
-    await converge([a, c]);
-    expect(await artifacts(b)).not.toBe(await artifacts(a));
-    await change(b);
-  } finally {
-    process.kill(middle.pid, "SIGCONT");
-  }
-  await converge(files);
-});
-
 /** A leaf on each, each of which is told of all others. */
 async function mesh(files: readonly string[]) {
   // A ticket outlives a restart.
