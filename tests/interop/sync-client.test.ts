@@ -129,7 +129,6 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
   test("a clone that broke off says that it can be gone on with", async () => {
     const { server } = await serve();
     let answers = 1;
-    const gone = new Response("gone", { status: 502 });
     using line = Bun.serve({
       hostname: "127.0.0.1",
       port: 0,
@@ -140,7 +139,7 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
               headers: request.headers,
               body: await request.arrayBuffer(),
             })
-          : gone.clone(),
+          : new Response("gone", { status: 502 }),
     });
     const clone = ["repo", "clone", line.url.href, fresh("broken-off")];
     const kept = "what came is kept: the same command goes on from there";
