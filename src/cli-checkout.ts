@@ -12,6 +12,7 @@ import { Checkout } from "./checkout-db.ts";
 import { vfileRow } from "./checkout-vfile.ts";
 import type { CliContext } from "./cli-context.ts";
 import { isSameFile, nameBelow } from "./cli-place.ts";
+import { holdSignals } from "./cli-signals.ts";
 import { RepoError } from "./errors.ts";
 
 /** @throws RepoError `no-checkout`, `other-repository`, and those of `Checkout.open` */
@@ -38,23 +39,6 @@ export async function withCheckout<T>(
     release();
     checkout.close();
   }
-}
-
-const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** From now on the signals that end a program end it between two changes only. Returns what ends that. */
-export function holdSignals(out: CliContext["out"]): () => void {
-  const handlers = Object.entries(SIGNAL_EXITS).map(([signal, code]) => {
-    const handler = () => {
-      out.log("edgesync: interrupted");
-      process.exit(code);
-    };
-    process.on(signal, handler);
-    return () => process.off(signal, handler);
-  });
-  return () => {
-    for (const release of handlers) release();
-  };
 }
 
 /**

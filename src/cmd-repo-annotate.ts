@@ -2,9 +2,11 @@
 import { command, type Example, flag, option, positional, text } from "./cli-command.ts";
 import { repositoryName } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
+import { knownSpelling } from "./cli-spelling.ts";
 import { integer } from "./cli-values.ts";
 import { type AnnotatedVersion, annotate } from "./diff-annotate.ts";
 import { formatDateTime } from "./julian.ts";
+import { findFile } from "./repo-files.ts";
 import { resolveName } from "./repo-name.ts";
 
 const VERSION_MAX_COUNT = 1_000_000_000;
@@ -61,11 +63,14 @@ function annotating(description: string, isBlame: boolean, example: Example) {
     examples: [example],
     run: async (args, context) => {
       const { limit, filevers, log } = args;
-      const { versions, lines } = await withRepository(context, "read", ({ repo, checkout }) => {
+      const { versions, lines } = await withRepository(context, "read", async ({ repo, checkout }) => {
         const version = args.version ?? (checkout === undefined ? "tip" : "current");
         const named = (one: string) =>
           resolveName(repo, one, { type: "ci", ...(checkout !== undefined && { checkout }) });
-        return annotate(repo, named(version), repositoryName(context, args.file), {
+        const checkIn = named(version);
+        const typed = repositoryName(context, args.file);
+        const isKnown = (name: string) => findFile(repo, checkIn, name) !== undefined;
+        return annotate(repo, checkIn, await knownSpelling(repo, context, typed, isKnown), {
           ...(args.origin !== undefined && { origin: named(args.origin) }),
           ...(limit > 0 && { limit }),
           ...(args.ignoreTrailingSpace && { ignore: "trailing-space" }),

@@ -1,6 +1,6 @@
 /**
  * `edgesync repo zip` and `tar`: the files of a check-in as an archive, written as it is made. The file appears under its
- * name when it is whole.
+ * name when it is whole, and a signal leaves none.
  */
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
@@ -11,22 +11,34 @@ import { GlobList } from "./checkout-glob.ts";
 import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
+import { holdSignals } from "./cli-signals.ts";
 import { isTerminal } from "./cli-terminal.ts";
 import { RepoError, UsageError } from "./errors.ts";
 import type { EpochMs } from "./julian.ts";
 import { resolveName } from "./repo-name.ts";
+
+/** After so many bytes, with some for each entry, a command gives way to signals: several times a second. */
+const TURN_BYTES = 4_000_000;
+const ENTRY_BYTES = 10_000;
 
 /** Writes entries as an archive, piece by piece. */
 type Format = (
   entries: Iterable<ArchiveEntry>,
   mtime: EpochMs,
   write: (bytes: Uint8Array) => void,
-) => void | Promise<void>;
+) => Promise<void>;
 
-export const zipCommand = archiving("a ZIP archive", "zip", (entries, mtime, write) => {
+export const zipCommand = archiving("a ZIP archive", "zip", async (entries, mtime, write) => {
   const zip = new ZipWriter(write);
+  let bytes = 0;
   for (const { name, kind, mode, read } of entries) {
-    zip.add({ name: kind === "folder" ? `${name}/` : name, kind, mode, content: read() }, mtime);
+    const content = read();
+    bytes += content.length + ENTRY_BYTES;
+    if (bytes > TURN_BYTES) {
+      await new Promise(setImmediate);
+      bytes = 0;
+    }
+    zip.add({ name: kind === "folder" ? `${name}/` : name, kind, mode, content }, mtime);
   }
   zip.end();
 });
@@ -127,7 +139,7 @@ function* noting(
 async function writeWhole(
   output: string,
   { globals, out }: CliContext,
-  make: (write: (bytes: Uint8Array) => void) => void | Promise<void>,
+  make: (write: (bytes: Uint8Array) => void) => Promise<void>,
 ): Promise<number> {
   let size = 0;
   if (output === "-") {
@@ -140,6 +152,10 @@ async function writeWhole(
   const path = resolve(globals.checkout, output);
   const unfinished = `${path}.part`;
   const file = unlessUnwritable(output, () => openSync(unfinished, "w"));
+  // A signal ends the program at once; the file must not stay.
+  const discard = () => rmSync(unfinished, { force: true });
+  process.once("exit", discard);
+  const release = holdSignals(out);
   let isDone = false;
   try {
     await make((bytes) => {
@@ -151,7 +167,9 @@ async function writeWhole(
     isDone = true;
   } finally {
     closeSync(file);
-    if (!isDone) rmSync(unfinished, { force: true });
+    if (!isDone) discard();
+    release();
+    process.off("exit", discard);
   }
   unlessUnwritable(output, () => renameSync(unfinished, path));
   return size;

@@ -5,9 +5,10 @@ import { command, flag, option, positional, text } from "./cli-command.ts";
 import type { CliContext } from "./cli-context.ts";
 import { repositoryName } from "./cli-place.ts";
 import { type OpenRepository, withRepository } from "./cli-repository.ts";
+import { knownSpelling } from "./cli-spelling.ts";
 import { isTerminal } from "./cli-terminal.ts";
 import { NameError, RepoError, UsageError } from "./errors.ts";
-import { findFile, readFile } from "./repo-files.ts";
+import { type CheckInFile, findFile, readFile } from "./repo-files.ts";
 import { findName } from "./repo-name.ts";
 
 export const catCommand = command({
@@ -49,17 +50,21 @@ export const catCommand = command({
 });
 
 /** A file of that name in the version comes before an artifact of that hash. */
-function readContent(
+async function readContent(
   open: OpenRepository,
   typed: string,
   version: string | undefined,
   context: CliContext,
-): Uint8Array {
+): Promise<Uint8Array> {
   const { repo } = open;
-  const what = repositoryName(context, typed);
   const hasCheckIns = version !== undefined || findName(repo, "tip", { type: "ci" }) !== undefined;
   const checkIn = hasCheckIns ? checkInOf(open, version) : undefined;
-  const file = checkIn === undefined || version !== undefined ? undefined : findFile(repo, checkIn, what);
+  let file: CheckInFile | undefined;
+  const isKnown = (name: string) => {
+    file = checkIn === undefined ? undefined : findFile(repo, checkIn, name);
+    return file !== undefined;
+  };
+  const what = await knownSpelling(repo, context, repositoryName(context, typed), isKnown);
   if (checkIn !== undefined && (version !== undefined || file !== undefined)) {
     const content = file?.rid === undefined ? undefined : repo.content.get(file.rid);
     return content ?? readFile(repo, checkIn, what);

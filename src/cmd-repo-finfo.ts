@@ -2,6 +2,7 @@
 import { command, flag, option, positional } from "./cli-command.ts";
 import { repositoryName } from "./cli-place.ts";
 import { withRepository } from "./cli-repository.ts";
+import { knownSpelling } from "./cli-spelling.ts";
 import { widthArg, widthOf, wrap } from "./cli-timeline.ts";
 import { integer } from "./cli-values.ts";
 import { NameError } from "./errors.ts";
@@ -36,15 +37,16 @@ export const finfoCommand = command({
   ],
   run: async ({ file: typed, limit, offset, brief, width }, context) => {
     const { out } = context;
-    const file = repositoryName(context, typed);
-    const versions = await withRepository(context, "read", ({ repo }) => {
+    const { file, versions } = await withRepository(context, "read", async ({ repo }) => {
+      const isKnown = (name: string) => fileHistory(repo, name, { limit: 1 }).length > 0;
+      const file = await knownSpelling(repo, context, repositoryName(context, typed), isKnown);
       const found = fileHistory(repo, file, { ...(limit > 0 && { limit }), offset });
-      if (found.length === 0 && fileHistory(repo, file, { limit: 1 }).length === 0) {
+      if (found.length === 0 && !isKnown(file)) {
         throw new NameError("no-such-file", `no check-in has a file ${JSON.stringify(file)}`, {
           hint: "edgesync repo ls lists the files",
         });
       }
-      return found;
+      return { file, versions: found };
     });
     const columns = widthOf(width);
     let heading = brief ? "" : `History for ${file}\n`;

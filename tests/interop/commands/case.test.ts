@@ -33,6 +33,26 @@ test("names typed in another case stand for the managed file", async () => {
   }
 });
 
+test("names typed in another case stand for a file of a check-in", async () => {
+  using pair = project();
+  const path = join(pair.tree("base"), "DOCS/guide.TXT");
+  for (const command of ["cat", "finfo", "annotate", "blame"]) {
+    // Stock's annotate alone takes names as they are.
+    const isLiteral = command === "annotate" || command === "blame";
+    const stock = pair.fossil("base", command, isLiteral ? join(pair.tree("base"), "Docs/Guide.txt") : path);
+    const ours = await pair.edgesync("base", command, path);
+    expect([command, ours.code, stock.code]).toEqual([command, 0, 0]);
+    expect(ours.stdout.replaceAll("Docs/Guide.txt", "DOCS/guide.TXT")).toBe(
+      stock.stdout.replaceAll("Docs/Guide.txt", "DOCS/guide.TXT"),
+    );
+  }
+  expect(await pair.edgesync("base", "cat", path, "--version", "tip")).toMatchObject({ code: 0 });
+  pair.base("settings", "case-sensitive", "on");
+  for (const command of ["cat", "finfo", "annotate"]) {
+    expect(await pair.edgesync("base", command, path)).toMatchObject({ code: 1, stdout: "" });
+  }
+});
+
 test("a file of a managed name in another case is no unmanaged one", async () => {
   using pair = project();
   pair.write("readme", "another\n");

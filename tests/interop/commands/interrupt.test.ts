@@ -4,10 +4,11 @@
  * them depends on the machine: whatever it is, what is asked here holds.
  */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "../../../src/bytes.ts";
 import { Db } from "../../../src/db.ts";
+import { seededRandom } from "../../../src/random.ts";
 import { cliEnv } from "../../cli-process.ts";
 import { edgesyncWords } from "../leaf-process.ts";
 import { newestStock } from "../stock.ts";
@@ -128,6 +129,26 @@ describe("an interrupt", () => {
       } else expect((await finish(open())).code).toBe(0);
     }
   });
+});
+
+test.each(["zip", "tar"])("an interrupt of %s leaves no part of an archive", async (format) => {
+  using pair = new CheckoutPair(newestStock());
+  const random = seededRandom(4n);
+  for (let i = 0; i < 40; i++) pair.write(`file-${i}`, Buffer.from(random.bytes(150_000)).toString("base64"));
+  pair.commit("large");
+  const output = pair.dir.join("archive");
+  const part = `${output}.part`;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const child = start(pair, "base", [format, "tip", output]);
+    while (child.exitCode === null && !(existsSync(part) && statSync(part).size > 0)) await Bun.sleep(1);
+    child.kill(signal);
+    const { code, stderr } = await finish(child);
+    expect([0, signal === "SIGINT" ? 130 : 143]).toContain(code);
+    expect(stderr).toBe(code === 0 ? "" : "edgesync: interrupted\n");
+    expect(existsSync(output)).toBe(code === 0);
+    expect(existsSync(part)).toBe(false);
+    rmSync(output, { force: true });
+  }
 });
 
 test("a kill: the next command works", async () => {
