@@ -27,6 +27,15 @@ test("src/ keeps the rules of tests/layers.json", () => {
   expect(checkArchitecture(readSources(), { ...layers, entryPoints })).toEqual([]);
 });
 
+test("every name and pattern of tests/layers.json stands for a module", () => {
+  const names = [...readSources().keys()];
+  const isEmpty = (pattern: string) =>
+    pattern.endsWith("*")
+      ? !names.some((name) => name.startsWith(pattern.slice(0, -1)))
+      : !names.includes(pattern);
+  expect(layers.ranks.flatMap(({ patterns }) => patterns).filter(isEmpty)).toEqual([]);
+});
+
 test("ranks: an exact name beats a pattern", () => {
   expect(rankOf("transport", layers)?.rank).toBe(3);
   expect(rankOf("transport-http-server", layers)?.rank).toBe(4);
