@@ -1,19 +1,19 @@
 /**
- * SQLite behind one door: the only importer of `bun:sqlite`. Statements are prepared once per SQL text
- * and kept; keep the set of texts fixed (Bun leaks when many distinct texts are prepared and kept). Writers
- * take the lock up front with BEGIN IMMEDIATE, so that a round either holds it whole or fails clean.
+ * SQLite behind one door: the only importer of `bun:sqlite`. Statements are prepared once per SQL text and kept; keep
+ * the set of texts fixed (Bun leaks when many distinct texts are prepared and kept). Writers take the lock up front
+ * with BEGIN IMMEDIATE, so that a round either holds it whole or fails clean.
  *
- * Values. Integers come back as numbers: exact to 2^53, far beyond any rid. A `bigint` may be bound. An
- * empty `Uint8Array` is an empty blob, not NULL. `undefined` is never bound: pass `null`.
+ * Values. Integers come back as numbers: exact to 2^53, far beyond any rid. A `bigint` may be bound. An empty
+ * `Uint8Array` is an empty blob, not NULL. `undefined` is never bound: pass `null`.
  *
- * Reading. A reader is opened read-write with `query_only`, because a connection that is read-only to
- * SQLite leaves the -wal and -shm files of a WAL database behind and cannot recover after a crash. Where
- * the folder cannot be written SQLite refuses to open a WAL database that nobody else has open; such a
- * file is opened as immutable, provided there is no journal to recover. SQLite then looks neither for locks nor for
- * changes: whoever keeps such a connection opens the file again when its time has changed.
+ * Reading. A reader is opened read-write with `query_only`, because a connection that is read-only to SQLite leaves the
+ * -wal and -shm files of a WAL database behind and cannot recover after a crash. Where the folder cannot be written
+ * SQLite refuses to open a WAL database that nobody else has open; such a file is opened as immutable, provided there
+ * is no journal to recover. SQLite then looks neither for locks nor for changes: whoever keeps such a connection opens
+ * the file again when its time has changed.
  *
- * Closing. Statements are finalized first, else SQLite keeps the WAL. The last connection to close must be
- * able to write, so close readers before writers.
+ * Closing. Statements are finalized first, else SQLite keeps the WAL. The last connection to close must be able to
+ * write, so close readers before writers.
  */
 import {
   type Statement as BunStatement,
@@ -95,6 +95,11 @@ export class Statement<R = Row> {
       const { changes, lastInsertRowid } = this.inner.run(...(params as SQLQueryBindings[]));
       return { changes, lastInsertRowid: Number(lastInsertRowid) };
     });
+  }
+
+  /** NULL for each parameter: what SQLite takes when none is bound. */
+  get nulls(): null[] {
+    return Array(this.inner.paramsCount).fill(null);
   }
 
   /** Bun ignores surplus parameters; a call that passes some is a mistake in the program. */
@@ -342,14 +347,9 @@ function hasJournal(path: string): boolean {
 }
 
 function unrecovered(path: string, cause: unknown): RepoError {
-  return new RepoError(
-    "repo-unrecovered",
-    `${path} has commits in a journal, and its folder cannot be written`,
-    {
-      cause,
-      hint: "open it once where it can be written, with any fossil or edgesync command",
-    },
-  );
+  const message = `${path} has commits in a journal, and its folder cannot be written`;
+  const hint = "open it once where it can be written, with any fossil or edgesync command";
+  return new RepoError("repo-unrecovered", message, { cause, hint });
 }
 
 type Translation = readonly [code: string, message: string, hint: string | undefined];

@@ -38,7 +38,7 @@ export function runQuery(repo: Repo, sql: string, mode: "read" | "write"): Query
 
 function run(repo: Repo, sql: string): QueryResult {
   return repo.db.once(sql, (statement) => {
-    const rows = statement.values<readonly SqlValue[]>();
+    const rows = statement.values<readonly SqlValue[]>(...statement.nulls);
     return { columns: statement.columnNames, rows };
   });
 }

@@ -131,7 +131,8 @@ function runSchema(scratch: Db, sql: string): void {
   const ordered = [...statements.filter((one) => !isView(one)), ...statements.filter(isView)];
   for (const statement of ordered) {
     try {
-      scratch.once(statement, (prepared) => prepared.run());
+      // What it names as a parameter is NULL, as for stock, which binds none.
+      scratch.once(statement, (prepared) => prepared.run(...prepared.nulls));
     } catch (error) {
       if (error instanceof RepoError) throw schemaError(error.message, error);
       throw error;

@@ -101,6 +101,12 @@ test("what its tables may hold, and more", () => {
   expect(() => make(scratch, pages(TICKET_SCHEMA_PAGE_MAX_COUNT))).toThrow(RepoError);
 });
 
+test("a parameter is NULL", () => {
+  using scratch = new ScratchRepo();
+  make(scratch, `${TICKET}, data); INSERT INTO ticket(data) VALUES(:a); INSERT INTO ticket(data) VALUES(?3)`);
+  expect(scratch.repo.db.prepare("SELECT data FROM ticket").values()).toEqual([[null], [null]]);
+});
+
 describe("reading the columns", () => {
   test("fields, baselines, generated columns; other columns are none", () => {
     using scratch = new ScratchRepo();

@@ -43,7 +43,7 @@ const SQL_WORDS = [
   ..."blob ( ) , ; -- /* */ ' \" [ ] ` tkt_id tkt_uuid mimetype AS STORED WITHOUT ROWID STRICT DEFAULT CHECK REFERENCES".split(
     " ",
   ),
-  ..."ATTACH PRAGMA WITH RECURSIVE UNION ALL writefile load_extension sqlite_schema ROLLBACK COMMIT VACUUM zeroblob(1e9) main. temp.".split(
+  ..."ATTACH PRAGMA WITH RECURSIVE UNION ALL writefile load_extension sqlite_schema ROLLBACK COMMIT VACUUM zeroblob(1e9) main. temp. ? :a ?3".split(
     " ",
   ),
 ];

@@ -122,6 +122,7 @@ describe.each(stocks().map((stock) => [stock.version, stock] as const))("stock %
       columns: ["a", "b"],
       rows: [[1, "x"]],
     });
+    expect(await ok(["repo", "query", "SELECT ? IS NULL, :a IS NULL", ...at])).toBe("1|1\n");
     const remove = "DELETE FROM reportfmt";
     for (const refused of [remove, "PRAGMA journal_mode=DELETE", "SELECT 1; SELECT 2", ""]) {
       expect(await cli(["repo", "query", refused, ...at])).toMatchObject({ code: 2, stdout: "" });
