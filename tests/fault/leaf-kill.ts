@@ -48,7 +48,6 @@ export interface LeafKill {
 /** What pushes and clones go through, for one life of the leaf. */
 interface Way {
   connect(): Transport;
-  close(): Promise<unknown>;
 }
 
 export class LeafKills implements AsyncDisposable {
